@@ -1,0 +1,43 @@
+"""Writes `.env.example` from the settings themselves: `python -m config.env_example`."""
+
+import textwrap
+from pathlib import Path
+
+from config.setting import Setting
+from config.settings import ROOT, SETTINGS
+
+EXAMPLE = ROOT / ".env.example"
+
+_HEAD = """\
+# Every setting of a station with its default. Copy to .env and change what you need, or set
+# them in the environment, which wins. Written by `python -m config.env_example`.
+"""
+
+
+def render() -> str:
+    """Return the text that `.env.example` should have."""
+    return _HEAD + "".join(_entry(setting) for setting in SETTINGS)
+
+
+def _entry(setting: Setting) -> str:
+    about = f"{setting.about} Legal: {setting.legal}."
+    if setting.secret:
+        about += f" Also by {setting.name}_FILE."
+    lines = textwrap.wrap(about, width=98, initial_indent="# ", subsequent_indent="# ")
+    return "\n".join(["", *lines, f"#{setting.name}={_text(setting.default)}"]) + "\n"
+
+
+def _text(default: object) -> str:
+    match default:
+        case None:
+            return ""
+        case Path():
+            return f"./{default.relative_to(ROOT)}"
+        case float() | int():
+            return f"{default:.12g}"
+        case _:
+            return str(default)
+
+
+if __name__ == "__main__":
+    EXAMPLE.write_text(render())

@@ -1,0 +1,165 @@
+"""One setting: its name in the environment, what it means, and how its text is read."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from environs import Env, ValidationError
+
+TEN_YEARS_SECONDS = 315_360_000
+"""Longer than anything here may last: past it, a number is a mistake in its unit."""
+
+_PREFIX = "WAYSTATION_"
+_METADATA_KEY = "setting"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setting:
+    """How one field of the settings stands in the environment."""
+
+    field: str
+    name: str
+    default: object
+    about: str
+    legal: str
+    secret: bool
+    read: Callable[[Env, str], object]
+
+
+def settings_of(owner: type) -> tuple[Setting, ...]:
+    """Return what the fields of a settings class say about themselves, in their order."""
+    return tuple(
+        Setting(
+            field=field.name,
+            name=field.metadata[_METADATA_KEY]["name"] or _PREFIX + field.name.upper(),
+            default=field.default,
+            about=field.metadata[_METADATA_KEY]["about"],
+            legal=field.metadata[_METADATA_KEY]["legal"],
+            secret=field.metadata[_METADATA_KEY]["secret"],
+            read=field.metadata[_METADATA_KEY]["read"],
+        )
+        for field in dataclasses.fields(owner)
+        if _METADATA_KEY in field.metadata
+    )
+
+
+# The functions below answer `Any` so that a field has its own type, as with `dataclasses.field`.
+
+
+def seconds(
+    default: float, about: str, *, least: float = 1, most: float = TEN_YEARS_SECONDS
+) -> Any:
+    """Declare a duration in seconds; fractions are legal, less than a second only where said."""
+    legal = f"{least:g} to {most:.0f} seconds"
+
+    def check(value: float) -> None:
+        if not (math.isfinite(value) and least <= value <= most):
+            raise ValidationError(f"must be {legal}")
+
+    return _field(default, about, legal, lambda env, name: env.float(name, validate=check))
+
+
+def count(default: int, about: str, *, least: int, most: int) -> Any:
+    """Declare a whole number."""
+    legal = f"{least} to {most}"
+
+    def check(value: int) -> None:
+        if not least <= value <= most:
+            raise ValidationError(f"must be a whole number, {legal}")
+
+    return _field(default, about, legal, lambda env, name: env.int(name, validate=check), name=None)
+
+
+def choice(default: str | None, about: str, *, of: tuple[str, ...]) -> Any:
+    """Declare one word out of a few."""
+    legal = " or ".join(of)
+
+    def check(value: str) -> None:
+        if value not in of:
+            raise ValidationError(f"must be {legal}")
+
+    return _field(default, about, legal, lambda env, name: env.str(name, validate=check))
+
+
+def text(default: str, about: str, *, pattern: str, legal: str, name: str | None = None) -> Any:
+    """Declare a short text of a given form."""
+
+    def check(value: str) -> None:
+        if not re.fullmatch(pattern, value):
+            raise ValidationError(f"must be {legal}")
+
+    return _field(default, about, legal, lambda env, name: env.str(name, validate=check), name=name)
+
+
+def port(default: int, about: str, *, name: str) -> Any:
+    """Declare a TCP port."""
+    legal = "1 to 65535"
+
+    def check(value: int) -> None:
+        if not 1 <= value <= 65535:  # noqa: PLR2004 - the range of a TCP port
+            raise ValidationError(f"must be a port, {legal}")
+
+    return _field(default, about, legal, lambda env, name: env.int(name, validate=check), name=name)
+
+
+def directory(default: Path, about: str, *, relative_to: Path) -> Any:
+    """Declare a directory; a relative one counts from `relative_to`, a leading ~ is the home."""
+    legal = "a path"
+
+    def absolute(path: Path) -> Path:
+        return (relative_to / path.expanduser()).resolve()
+
+    def check(path: Path) -> None:
+        try:
+            absolute(path)
+        except (RuntimeError, ValueError) as error:  # no such user's home; a NUL in the name
+            raise ValidationError(f"must be {legal}") from error
+
+    def read(env: Env, name: str) -> Path | None:
+        path = env.path(name, validate=check)
+        return absolute(path) if path else None
+
+    return _field(relative_to / default, about, legal, read)
+
+
+def redis_url(about: str, *, name: str) -> Any:
+    """Declare the address of a Redis server; it may hold a password, so no repr shows it."""
+    schemes = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
+    legal = "a URL that begins with " + ", ".join(f"{scheme}://" for scheme in schemes)
+
+    def check(value: str) -> None:
+        try:
+            parts = urlsplit(value)
+            complete = bool(parts.path if parts.scheme == "unix" else parts.hostname)
+            _ = parts.port  # reading it is what checks it
+        except ValueError:
+            complete = False
+        if not complete or parts.scheme not in schemes:
+            raise ValidationError(f"must be {legal}")  # never the value: it may hold a password
+
+    return _field(
+        None, about, legal, lambda env, name: env.str(name, validate=check), name=name, secret=True
+    )
+
+
+def _field(
+    default: object,
+    about: str,
+    legal: str,
+    read: Callable[[Env, str], object],
+    *,
+    name: str | None = None,
+    secret: bool = False,
+) -> Any:
+    metadata: Mapping[str, object] = {
+        "name": name,
+        "about": about,
+        "legal": legal,
+        "read": read,
+        "secret": secret,
+    }
+    return dataclasses.field(default=default, repr=not secret, metadata={_METADATA_KEY: metadata})

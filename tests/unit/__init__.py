@@ -1,0 +1,1 @@
+"""Tests of pure decisions: values in, values out."""
