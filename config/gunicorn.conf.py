@@ -1,0 +1,53 @@
+"""How gunicorn serves the application: `gunicorn -c config/gunicorn.conf.py`, the web process."""
+
+import logging
+import os
+import shutil
+from typing import Any
+
+from prometheus_client import multiprocess
+
+from config import logging as station_logging
+from config.lifeline import die_with_parent
+from config.settings import load_settings
+
+_settings = load_settings()
+_metrics_dir = _settings.data_dir / "metrics"
+# prometheus_client reads this name when it is first imported by a worker; it has no other way in.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_dir)
+
+_host = f"[{_settings.api_host}]" if ":" in _settings.api_host else _settings.api_host
+bind = f"{_host}:{_settings.api_port}"
+workers = _settings.web_workers
+worker_class = "gevent"
+worker_connections = 4096  # each WebSocket and each long poll holds one
+
+# A worker that doesn't answer its master for this long is replaced. Stopping waits for answers
+# under way, in less time than the station gives the whole process.
+timeout = 30
+graceful_timeout = 10
+keepalive = 75  # longer than the idle timeout of usual proxies, so that they close first
+
+control_socket_disable = True  # its default path is one per user, and two stations would share it
+errorlog = "-"
+accesslog = None
+
+
+def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn publishes no types
+    """Log like every other process, and forget the metrics of workers that are gone."""
+    server.log.error_log.handlers.clear()
+    server.log.error_log.propagate = True
+    logging.getLogger("gunicorn.access").propagate = False
+    station_logging.configure(process="web", fmt=_settings.log_format, level=_settings.log_level)
+    shutil.rmtree(_metrics_dir, ignore_errors=True)
+    _metrics_dir.mkdir(parents=True)
+
+
+def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001
+    """Let no worker outlive a master that was killed: it would keep the port."""
+    die_with_parent(parent_pid=server.pid)
+
+
+def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001
+    """Drop the live gauges of a worker that ended."""
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
