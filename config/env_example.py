@@ -1,16 +1,15 @@
-"""Writes `.env.example` from the settings themselves: `python -m config.env_example`."""
+"""Prints `.env.example` from the settings: `python -m config.env_example > .env.example`."""
 
+import sys
 import textwrap
 from pathlib import Path
 
 from config.setting import Setting
 from config.settings import ROOT, SETTINGS
 
-EXAMPLE = ROOT / ".env.example"
-
 _HEAD = """\
 # Every setting of a station with its default. Copy to .env and change what you need, or set
-# them in the environment, which wins. Written by `python -m config.env_example`.
+# them in the environment, which wins. Generated: `python -m config.env_example > .env.example`.
 """
 
 
@@ -40,4 +39,4 @@ def _text(default: object) -> str:
 
 
 if __name__ == "__main__":
-    EXAMPLE.write_text(render())
+    sys.stdout.write(render())
