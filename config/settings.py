@@ -109,7 +109,7 @@ class Settings:
         DAY_SECONDS, "How long a repeated idempotency key finds its first message."
     )
     activity_max_events: int = declare.count(
-        100_000, "Events that the activity stream keeps, per partition.", least=0, most=100_000_000
+        2_000, "Events that the activity stream keeps, per partition.", least=0, most=100_000_000
     )
 
     max_attempts: int = declare.count(

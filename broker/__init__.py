@@ -1,0 +1,1 @@
+"""Waystation's domain: queueing, routing and delivery of messages; knows nothing of HTTP."""

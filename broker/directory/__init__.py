@@ -1,0 +1,1 @@
+"""Who takes part: agents, their sessions and their presence."""

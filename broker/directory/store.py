@@ -1,0 +1,81 @@
+"""The directory's access to Redis: transitions and reads of agents, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from broker.kernel.ids import AgentId, Partition
+from broker.storage.connection import Redis
+from broker.storage.keys import Keys
+from broker.storage.scripts import Argument, Outcome, Script
+
+_LUA: Final = Path(__file__).parent / "lua"
+
+
+class AgentStore:
+    """Transitions of agents; each is one Lua file of `directory/lua`."""
+
+    def __init__(self, redis: Redis, keys: Keys, *, activity_cap: int) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._activity_cap = activity_cap
+        self._scripts = {path.stem: Script.load(_LUA, path.stem) for path in _LUA.glob("*.lua")}
+
+    def move(self, name: str, agent: AgentId, args: Mapping[str, Argument]) -> Outcome:
+        """Carry out a transition of one agent."""
+        script = self._scripts[name]
+        partition = self._keys.partition_for(agent)
+        keys = {
+            "agent": self._keys.agent(agent),
+            "agents": self._keys.agents(partition),
+            "heartbeats": self._keys.heartbeats(partition),
+            "counters": self._keys.counters(partition),
+            "activity": self._keys.activity(partition),
+        }
+        arguments: dict[str, Argument] = {
+            "agent_id": agent,
+            "activity_cap": self._activity_cap,
+            **args,
+        }
+        return self._redis.call(
+            script.bind(
+                keys={name: keys[name] for name in script.key_names},
+                args={name: arguments[name] for name in script.argument_names},
+            )
+        )
+
+    def read(self, agents: Sequence[AgentId]) -> list[dict[str, str]]:
+        """The fields of these agents; empty where one is not registered. One trip for all."""
+        found = self._redis.commands([("HGETALL", self._keys.agent(agent)) for agent in agents])
+        return [_fields(reply) for reply in found]
+
+    def names(self) -> list[AgentId]:
+        """The ids of all registered agents, sorted; one trip."""
+        found = self._redis.commands(
+            [
+                ("ZRANGE", self._keys.agents(Partition(number)), 0, -1)
+                for number in self._keys.all_partitions()
+            ]
+        )
+        return sorted(AgentId(name.decode()) for names in found for name in names)
+
+    def silent_since(self, moment_ms: int) -> list[AgentId]:
+        """Agents that count as present, but gave no sign of life since then."""
+        found = self._redis.commands(
+            [
+                ("ZRANGEBYSCORE", self._keys.heartbeats(Partition(number)), "-inf", moment_ms)
+                for number in self._keys.all_partitions()
+            ]
+        )
+        return [AgentId(name.decode()) for names in found for name in names]
+
+
+def _fields(reply: object) -> dict[str, str]:
+    if isinstance(reply, dict):
+        return {name.decode(): value.decode() for name, value in reply.items()}
+    if isinstance(reply, list):
+        texts = [part.decode() for part in reply]
+        return dict(zip(texts[::2], texts[1::2], strict=True))
+    raise TypeError(reply)

@@ -1,0 +1,38 @@
+"""Time as the domain sees it: whole milliseconds since the epoch, UTC."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+Clock = Callable[[], int]
+"""Returns milliseconds since the epoch."""
+
+MILLISECONDS: Final = 1000
+
+
+def system_clock() -> int:
+    """The wall clock of this machine; leases and ages use Redis's own clock instead."""
+    return time.time_ns() // 1_000_000
+
+
+def to_ms(moment: datetime) -> int:
+    """An aware moment as milliseconds since the epoch."""
+    return round(moment.timestamp() * MILLISECONDS)
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """Milliseconds since the epoch as an aware UTC moment."""
+    return datetime.fromtimestamp(milliseconds / MILLISECONDS, tz=UTC)
+
+
+def rfc3339(milliseconds: int) -> str:
+    """Milliseconds since the epoch as RFC 3339 in UTC: `2026-01-31T12:00:00.000Z`."""
+    return from_ms(milliseconds).strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+
+
+def seconds_to_ms(seconds: float) -> int:
+    """Seconds as whole milliseconds."""
+    return round(seconds * MILLISECONDS)

@@ -1,0 +1,54 @@
+"""The life of a delivery: its states, the allowed moves, and the past-tense names of the moves."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class DeliveryState(StrEnum):
+    """Where one recipient's copy of a message stands (DESIGN section 3)."""
+
+    ACCEPTED = "accepted"  # durable, not routed yet
+    DELAYED = "delayed"  # accepted, waits for its delivery time
+    QUEUED = "queued"  # in the recipient's inbox
+    LEASED = "leased"  # handed out, not yet acknowledged
+    WAITING = "waiting"  # between two attempts
+    ACKNOWLEDGED = "acknowledged"
+    DEAD = "dead"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    DROPPED = "dropped"  # given up by the inbox's own policy when it was full
+    RESOLVED = "resolved"  # was dead, and an operator closed the case
+
+
+FINAL_STATES: Final = frozenset(
+    {
+        DeliveryState.ACKNOWLEDGED,
+        DeliveryState.DEAD,
+        DeliveryState.EXPIRED,
+        DeliveryState.CANCELLED,
+        DeliveryState.SUPERSEDED,
+        DeliveryState.DROPPED,
+        DeliveryState.RESOLVED,
+    }
+)
+
+_S = DeliveryState
+ALLOWED_MOVES: Final[dict[DeliveryState, frozenset[DeliveryState]]] = {
+    _S.ACCEPTED: frozenset(
+        {_S.QUEUED, _S.EXPIRED, _S.CANCELLED, _S.SUPERSEDED, _S.DEAD, _S.DROPPED}
+    ),
+    _S.DELAYED: frozenset({_S.ACCEPTED, _S.CANCELLED, _S.SUPERSEDED}),
+    _S.QUEUED: frozenset({_S.LEASED, _S.EXPIRED, _S.CANCELLED, _S.SUPERSEDED, _S.DROPPED, _S.DEAD}),
+    _S.LEASED: frozenset({_S.ACKNOWLEDGED, _S.QUEUED, _S.WAITING, _S.DEAD, _S.EXPIRED}),
+    _S.WAITING: frozenset({_S.QUEUED, _S.EXPIRED, _S.CANCELLED, _S.SUPERSEDED, _S.DEAD}),
+    _S.DEAD: frozenset({_S.QUEUED, _S.RESOLVED}),
+    _S.ACKNOWLEDGED: frozenset(),
+    _S.EXPIRED: frozenset(),
+    _S.CANCELLED: frozenset(),
+    _S.SUPERSEDED: frozenset(),
+    _S.DROPPED: frozenset(),
+    _S.RESOLVED: frozenset(),
+}

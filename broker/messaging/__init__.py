@@ -1,0 +1,1 @@
+"""Messages, inboxes, receipts, dead letters, threads and recurring messages."""

@@ -1,0 +1,278 @@
+"""Dead letters: what could not be delivered, why, and what is done about it (SPEC D1)."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from broker.kernel.errors import (
+    BrokerError,
+    ConflictError,
+    DeadLetterNotFoundError,
+    MessageNotFoundError,
+)
+from broker.kernel.ids import AgentId, DeadLetterId, MessageId, Partition
+from broker.messaging.delivery import Attempt, attempts_from
+from broker.messaging.message import Message, unpack
+from broker.messaging.policy import MessagePolicy
+from broker.messaging.store import MessageStore
+
+_PAGE: Final = 200
+_SCAN_LIMIT: Final = 20_000
+
+
+class DeadLetterStatus(StrEnum):
+    """What has been done about a dead letter."""
+
+    OPEN = "open"
+    RETRIED = "retried"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetter:
+    """A delivery that died; times in ms. `retry_count` counts the deaths before this one."""
+
+    id: DeadLetterId
+    message_id: MessageId
+    agent_id: AgentId
+    reason: str
+    last_error: str
+    attempts: int
+    history: tuple[Attempt, ...]
+    failed_at: int
+    status: DeadLetterStatus
+    retry_count: int
+    next_retry_at: int | None
+    resolution: str | None
+    closed_at: int | None
+    message: Message | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetterFilter:
+    """Which dead letters are meant; None for any."""
+
+    channel: str | None = None
+    agent_id: AgentId | None = None
+    sender: AgentId | None = None
+    reason: str | None = None
+    status: DeadLetterStatus | None = None
+
+
+class DeadLetterClosedError(ConflictError):
+    """The dead letter was retried or resolved before."""
+
+    code = "dead_letter_closed"
+
+
+class DeadLetters:
+    """Lists, retries and resolves dead letters."""
+
+    def __init__(self, store: MessageStore, policy: MessagePolicy) -> None:
+        self._store = store
+        self._policy = policy
+
+    def get(self, identifier: DeadLetterId) -> DeadLetter:
+        """One dead letter. Raises `DeadLetterNotFoundError`."""
+        packed = self._store.redis.command(
+            "HGET", self._store.keys.dead_letters(self._partition(identifier)), identifier
+        )
+        if packed is None:
+            raise _unknown(identifier)
+        return self._letters([(identifier, packed)])[0]
+
+    def find(
+        self, wanted: DeadLetterFilter, *, limit: int, before: DeadLetterId | None = None
+    ) -> tuple[list[DeadLetter], DeadLetterId | None]:
+        """Dead letters newest first, and where to go on; `before` is that of the last page."""
+        found: list[DeadLetter] = []
+        page: list[DeadLetterId] = []
+        scanned = 0
+        for identifier in self._newest_first(wanted, before):
+            page.append(identifier)
+            scanned += 1
+            if len(page) < _PAGE and scanned < _SCAN_LIMIT:
+                continue
+            found += self._matching(page, wanted)
+            if len(found) >= limit:
+                return found[:limit], found[limit - 1].id
+            if scanned >= _SCAN_LIMIT:
+                return found, page[-1]
+            page = []
+        found += self._matching(page, wanted)
+        if len(found) > limit:
+            return found[:limit], found[limit - 1].id
+        return found, None
+
+    def retry(self, identifier: DeadLetterId) -> MessageId:
+        """Put the message back into the inbox, with its attempts anew; its id.
+
+        Raises `DeadLetterNotFoundError`, `DeadLetterClosedError`, `MessageNotFoundError`.
+        """
+        letter = self.get(identifier)
+        lifetime = self._policy.record_ms(self._policy.max_ttl_ms)
+        key = self._store.keys.message(letter.message_id)
+        # The record must live as long as the new attempts may: prolong it before they begin.
+        kept, _ = self._store.redis.commands([("EXISTS", key), ("PEXPIRE", key, lifetime, "GT")])
+        if not kept:
+            raise MessageNotFoundError(
+                f"Message {letter.message_id} is no longer stored, so it can't be retried. "
+                "Resolve the dead letter."
+            )
+        outcome = self._store.inbox_move("retry_dead", letter.agent_id, {"letter_id": identifier})
+        if outcome.name == "absent":
+            raise _unknown(identifier)
+        if outcome.name == "closed":
+            raise _closed(identifier, outcome.values[0])
+        return letter.message_id
+
+    def resolve(self, identifier: DeadLetterId, resolution: str) -> None:
+        """Close the case without delivering. Raises as `retry` does."""
+        outcome = self._store.resolve_dead(identifier, resolution)
+        if outcome.name == "absent":
+            raise _unknown(identifier)
+        if outcome.name == "closed":
+            raise _closed(identifier, outcome.values[0])
+
+    def retry_matching(
+        self, wanted: DeadLetterFilter, *, limit: int
+    ) -> list[tuple[DeadLetterId, BrokerError | None]]:
+        """Retry the open dead letters that match, newest first; what refused each, if anything."""
+        return [
+            (letter.id, _error_of(lambda letter=letter: self.retry(letter.id)))
+            for letter in self._open(wanted, limit)
+        ]
+
+    def resolve_matching(
+        self, wanted: DeadLetterFilter, resolution: str, *, limit: int
+    ) -> list[tuple[DeadLetterId, BrokerError | None]]:
+        """Resolve the open dead letters that match, newest first."""
+        return [
+            (letter.id, _error_of(lambda letter=letter: self.resolve(letter.id, resolution)))
+            for letter in self._open(wanted, limit)
+        ]
+
+    def retry_due(self, partition: Partition, now_ms: int, limit: int) -> int:
+        """Automatic retries whose time has come, in one partition; how many."""
+        key = self._store.keys.dead_due(partition)
+        names = self._store.redis.command("ZRANGEBYSCORE", key, "-inf", now_ms, "LIMIT", 0, limit)
+        for name in names:
+            refused = _error_of(lambda name=name: self.retry(DeadLetterId(name.decode())))
+            if refused is not None and refused.permanent:
+                self._store.redis.command("ZREM", key, name)
+        return len(names)
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def _open(self, wanted: DeadLetterFilter, limit: int) -> list[DeadLetter]:
+        only_open = DeadLetterFilter(
+            channel=wanted.channel,
+            agent_id=wanted.agent_id,
+            sender=wanted.sender,
+            reason=wanted.reason,
+            status=DeadLetterStatus.OPEN,
+        )
+        return self.find(only_open, limit=limit)[0]
+
+    def _partition(self, identifier: str) -> Partition:
+        return self._store.keys.partition_of(identifier)
+
+    def _newest_first(
+        self, wanted: DeadLetterFilter, before: DeadLetterId | None
+    ) -> Iterator[DeadLetterId]:
+        keys = self._store.keys
+        partitions = (
+            [keys.partition_for(wanted.agent_id)]
+            if wanted.agent_id
+            else [Partition(number) for number in keys.all_partitions()]
+        )
+        for identifier in heapq.merge(
+            *(self._index(partition) for partition in partitions), reverse=True
+        ):
+            if before is None or identifier < before:
+                yield identifier
+
+    def _index(self, partition: Partition) -> Iterator[DeadLetterId]:
+        start = 0
+        while True:
+            names = self._store.redis.command(
+                "ZREVRANGE", self._store.keys.dead_index(partition), start, start + _PAGE - 1
+            )
+            yield from (DeadLetterId(name.decode()) for name in names)
+            if len(names) < _PAGE:
+                return
+            start += _PAGE
+
+    def _matching(self, page: Sequence[DeadLetterId], wanted: DeadLetterFilter) -> list[DeadLetter]:
+        found = self._store.redis.commands(
+            [
+                ("HGET", self._store.keys.dead_letters(self._partition(identifier)), identifier)
+                for identifier in page
+            ]
+        )
+        letters = self._letters(
+            [(name, packed) for name, packed in zip(page, found, strict=True) if packed]
+        )
+        return [letter for letter in letters if _matches(letter, wanted)]
+
+    def _letters(self, entries: Sequence[tuple[DeadLetterId, bytes]]) -> list[DeadLetter]:
+        unpacked = [(identifier, unpack(packed)) for identifier, packed in entries]
+        records = self._store.records([MessageId(fields[0]) for _, fields in unpacked])
+        return [
+            _letter(identifier, fields, message)
+            for (identifier, fields), message in zip(unpacked, records, strict=True)
+        ]
+
+
+def _letter(identifier: DeadLetterId, fields: Sequence[Any], message: Message | None) -> DeadLetter:
+    """The fields stand in the order of includes/dead_letter.lua."""
+    message_id, agent, reason, error, failed_at, status, retries, next_at = fields[:8]
+    delivery, resolution, closed_at = fields[8:11]
+    return DeadLetter(
+        id=identifier,
+        message_id=MessageId(message_id),
+        agent_id=AgentId(agent),
+        reason=reason,
+        last_error=error,
+        attempts=delivery[2],
+        history=attempts_from(delivery[13]),
+        failed_at=failed_at,
+        status=DeadLetterStatus(status),
+        retry_count=retries,
+        next_retry_at=int(next_at) or None,
+        resolution=resolution or None,
+        closed_at=closed_at or None,
+        message=message,
+    )
+
+
+def _matches(letter: DeadLetter, wanted: DeadLetterFilter) -> bool:
+    message = letter.message
+    return (
+        (wanted.agent_id is None or letter.agent_id == wanted.agent_id)
+        and (wanted.reason is None or letter.reason == wanted.reason)
+        and (wanted.status is None or letter.status is wanted.status)
+        and (wanted.channel is None or (message is not None and message.channel == wanted.channel))
+        and (wanted.sender is None or (message is not None and message.sender == wanted.sender))
+    )
+
+
+def _error_of(action: Callable[[], object]) -> BrokerError | None:
+    try:
+        action()
+    except BrokerError as error:
+        return error
+    return None
+
+
+def _unknown(identifier: DeadLetterId) -> DeadLetterNotFoundError:
+    return DeadLetterNotFoundError(f"No dead letter {identifier} is kept.")
+
+
+def _closed(identifier: DeadLetterId, status: object) -> DeadLetterClosedError:
+    how = status.decode() if isinstance(status, bytes) else str(status)
+    return DeadLetterClosedError(f"Dead letter {identifier} was {how} before.")

@@ -1,0 +1,67 @@
+"""One recipient's copy of a message, as its receipt shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from broker.kernel.events import DeliveryState
+from broker.kernel.ids import AgentId, LeaseToken, MessageId
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """How one attempt ended: `lease_ended`, `rejected` or `returned`, with the reason given."""
+
+    number: int
+    ended_at: int
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What has become of a message for one recipient (SPEC M11); times in ms, None for not yet."""
+
+    agent_id: AgentId
+    state: DeliveryState
+    attempts: int = 0
+    routed_at: int | None = None
+    delivered_at: int | None = None
+    read_at: int | None = None
+    finished_at: int | None = None
+    history: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """The right to finish one delivery until `expires_at` (ms), fenced by its token."""
+
+    message_id: MessageId
+    token: LeaseToken
+    attempt: int
+    expires_at: int
+
+
+def attempts_from(history: Sequence[Sequence[Any]]) -> tuple[Attempt, ...]:
+    """The attempts of a packed delivery (includes/delivery.lua: HISTORY)."""
+    return tuple(
+        Attempt(number=number, ended_at=ended_at, outcome=outcome, reason=reason)
+        for number, ended_at, outcome, reason in history
+    )
+
+
+def receipt_from(agent: AgentId, packed: Sequence[Any]) -> Receipt:
+    """The receipt of a packed delivery; the fields stand in the order of delivery.lua."""
+    state, _order, attempt, _token, _max, _expires, routed, delivered, read, finished = packed[:10]
+    return Receipt(
+        agent_id=agent,
+        state=DeliveryState(state),
+        attempts=attempt,
+        routed_at=routed or None,
+        delivered_at=delivered or None,
+        read_at=read or None,
+        finished_at=finished or None,
+        history=attempts_from(packed[13]),
+    )

@@ -1,0 +1,368 @@
+"""Inboxes: leasing messages, and finishing, returning or keeping what was leased."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from broker.kernel.errors import (
+    BrokerError,
+    MessageNotFoundError,
+    StaleEpochError,
+    StaleLeaseError,
+    UnknownAgentError,
+)
+from broker.kernel.events import DeliveryState
+from broker.kernel.ids import AgentId, LeaseToken, MessageId
+from broker.kernel.priority import order_limit
+from broker.messaging.arrivals import Arrivals
+from broker.messaging.delivery import Lease
+from broker.messaging.message import Message, Unpacked, unpack
+from broker.messaging.policy import MessagePolicy
+from broker.messaging.store import MessageStore
+from broker.storage.scripts import Outcome
+
+# An arrival may be announced while its listener is reconnecting: look again at least this often.
+_RECHECK_SECONDS: Final = 5.0
+_SCAN: Final = 200
+_RETURN_AT_ONCE: Final = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which messages of an inbox are asked for (SPEC M5)."""
+
+    limit: int = 10
+    min_priority: int = 0
+    kinds: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """A message as its recipient gets it; without a lease it was only shown."""
+
+    message: Message
+    lease: Lease | None
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejected:
+    """What a negative acknowledgement came to: waiting (until `next_attempt_at`), dead, expired."""
+
+    state: DeliveryState
+    next_attempt_at: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acknowledgement:
+    """One of many: the lease that is to be finished."""
+
+    message_id: MessageId
+    token: LeaseToken
+
+
+class Inboxes:
+    """The recipients' side of the queue (SPEC M5-M8, T1)."""
+
+    def __init__(
+        self,
+        store: MessageStore,
+        policy: MessagePolicy,
+        arrivals: Arrivals,
+        near_names: Callable[[AgentId], tuple[AgentId, ...]],
+    ) -> None:
+        """`near_names` suggests registered ids for one that is not."""
+        self._store = store
+        self._policy = policy
+        self._arrivals = arrivals
+        self._near_names = near_names
+        self._random = random.SystemRandom()
+
+    def lease(
+        self,
+        agent: AgentId,
+        wanted: Wanted,
+        *,
+        lease_ms: int | None = None,
+        wait_seconds: float = 0,
+        epoch: int | None = None,
+        holder: str = "",
+        stop: threading.Event | None = None,
+    ) -> list[Delivered]:
+        """Hand out the first messages, waiting for one if there is none.
+
+        Raises `UnknownAgentError`, `StaleEpochError`. `stop` ends the wait early.
+        """
+        if wait_seconds <= 0:
+            return self._lease_now(agent, wanted, lease_ms, epoch, holder)
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            with self._arrivals.watch(agent) as arrival:
+                delivered = self._lease_now(agent, wanted, lease_ms, epoch, holder)
+                remaining = deadline - time.monotonic()
+                if delivered or remaining <= 0 or (stop is not None and stop.is_set()):
+                    return delivered
+                arrival.wait(min(remaining, _RECHECK_SECONDS))
+
+    def _lease_now(
+        self,
+        agent: AgentId,
+        wanted: Wanted,
+        lease_ms: int | None,
+        epoch: int | None,
+        holder: str,
+    ) -> list[Delivered]:
+        chosen: list[MessageId] = []
+        if wanted.kinds:
+            chosen = [shown.message.id for shown in self.peek(agent, wanted)]
+            if not chosen:
+                self._require_agent(agent)
+                return []
+        outcome = self._store.inbox_move(
+            "lease",
+            agent,
+            {
+                "limit": wanted.limit,
+                "below": order_limit(wanted.min_priority),
+                "lease_ms": lease_ms or self._policy.lease_ms,
+                "seed": secrets.token_hex(6),
+                "epoch": "" if epoch is None else epoch,
+                "holder": holder,
+            },
+            chosen,
+        )
+        self._refuse(agent, outcome)
+        leases = [
+            Lease(
+                message_id=MessageId(identifier),
+                token=LeaseToken(token),
+                attempt=attempt,
+                expires_at=until,
+            )
+            for identifier, token, attempt, until in _unpacked(outcome)
+        ]
+        records = self._store.records([lease.message_id for lease in leases])
+        delivered = []
+        for lease, message in zip(leases, records, strict=True):
+            if message is None:
+                self._bury_without_record(agent, lease)
+            else:
+                delivered.append(Delivered(message=message, lease=lease, attempt=lease.attempt))
+        return delivered
+
+    def peek(self, agent: AgentId, wanted: Wanted) -> list[Delivered]:
+        """Show the first messages that could be leased, without leasing them."""
+        shown: list[Delivered] = []
+        start = 0
+        while len(shown) < wanted.limit:
+            ids = [
+                MessageId(name.decode())
+                for name in self._store.redis.command(
+                    "ZRANGEBYSCORE",
+                    self._store.keys.inbox(agent),
+                    "-inf",
+                    f"({order_limit(wanted.min_priority)}",
+                    "LIMIT",
+                    start,
+                    _SCAN,
+                )
+            ]
+            if not ids:
+                break
+            start += _SCAN
+            packed = self._store.deliveries([(identifier, agent) for identifier in ids])
+            for message, delivery in zip(self._store.records(ids), packed, strict=True):
+                if message is not None and delivery is not None and _matches(message, wanted):
+                    shown.append(
+                        Delivered(message=message, lease=None, attempt=unpack(delivery)[2])
+                    )
+        if not shown:
+            self._require_agent(agent)
+        return shown[: wanted.limit]
+
+    def acknowledge(
+        self, agent: AgentId, message: MessageId, token: LeaseToken, *, epoch: int | None = None
+    ) -> None:
+        """Finish a leased message for good. Raises `StaleLeaseError`, `MessageNotFoundError`."""
+        result = self.acknowledge_many(
+            agent, [Acknowledgement(message_id=message, token=token)], epoch=epoch
+        )[0]
+        if result is not None:
+            raise result
+
+    def acknowledge_many(
+        self, agent: AgentId, done: Sequence[Acknowledgement], *, epoch: int | None = None
+    ) -> list[BrokerError | None]:
+        """Finish many; None for each that is finished, in order, else what refused it."""
+        arguments = [text for one in done for text in (one.message_id, one.token)]
+        outcome = self._store.inbox_move(
+            "acknowledge", agent, {"epoch": "" if epoch is None else epoch}, arguments
+        )
+        self._refuse(agent, outcome)
+        return [
+            _refusal(verdict.decode() if isinstance(verdict, bytes) else "", one.message_id)
+            for verdict, one in zip(outcome.values, done, strict=True)
+        ]
+
+    def reject(
+        self,
+        agent: AgentId,
+        message: MessageId,
+        token: LeaseToken,
+        *,
+        reason: str = "",
+        delay_ms: int | None = None,
+        permanent: bool = False,
+        epoch: int | None = None,
+    ) -> Rejected:
+        """Give a leased message back (a negative acknowledgement): retry later, or let it die.
+
+        Without `delay_ms` the wait is exponential with full jitter (SPEC M8). Raises
+        `StaleLeaseError`, `MessageNotFoundError`.
+        """
+        outcome = self._store.inbox_move(
+            "reject",
+            agent,
+            {
+                "epoch": "" if epoch is None else epoch,
+                "id": message,
+                "token": token,
+                "reason": reason,
+                "delay_ms": "" if delay_ms is None else delay_ms,
+                "permanent": int(permanent),
+                "jitter": self._random.random(),
+            },
+        )
+        self._refuse(agent, outcome, message)
+        return Rejected(
+            state=DeliveryState(outcome.name),
+            next_attempt_at=_whole(outcome.values[0]) if outcome.name == "waiting" else None,
+        )
+
+    def extend(
+        self,
+        agent: AgentId,
+        message: MessageId,
+        token: LeaseToken,
+        *,
+        lease_ms: int,
+        epoch: int | None = None,
+    ) -> int:
+        """Let a lease end `lease_ms` from now; when that is. Raises `StaleLeaseError`."""
+        outcome = self._store.inbox_move(
+            "extend",
+            agent,
+            {
+                "epoch": "" if epoch is None else epoch,
+                "id": message,
+                "token": token,
+                "lease_ms": lease_ms,
+            },
+        )
+        self._refuse(agent, outcome, message)
+        return _whole(outcome.values[0])
+
+    def mark_read(self, agent: AgentId, message: MessageId, *, epoch: int | None = None) -> int:
+        """Note that the recipient has read a message; when it first did."""
+        outcome = self._store.inbox_move(
+            "mark_read", agent, {"epoch": "" if epoch is None else epoch, "id": message}
+        )
+        self._refuse(agent, outcome, message)
+        return _whole(outcome.values[0])
+
+    def give_back(self, agent: AgentId, held: Collection[Acknowledgement]) -> int:
+        """Return these leases at once, attempts uncounted: their consumer never worked on them."""
+        arguments = [text for one in held for text in (one.message_id, one.token)]
+        if not arguments:
+            return 0
+        outcome = self._store.inbox_move(
+            "return_leases", agent, {"limit": 0, "counted": 0}, arguments
+        )
+        return _whole(outcome.values[0])
+
+    def return_all(self, agent: AgentId) -> int:
+        """Return every lease of an agent whose session has ended (SPEC R8, R9); how many."""
+        total = 0
+        while True:
+            outcome = self._store.inbox_move(
+                "return_leases", agent, {"limit": _RETURN_AT_ONCE, "counted": 1}
+            )
+            returned = _whole(outcome.values[0])
+            total += returned
+            if returned < _RETURN_AT_ONCE:
+                return total
+
+    def bury_all(self, agent: AgentId) -> int:
+        """Turn what waits for a deleted agent into dead letters; how many."""
+        total = 0
+        while True:
+            outcome = self._store.inbox_move("bury_all", agent, {"limit": _RETURN_AT_ONCE})
+            buried = _whole(outcome.values[0])
+            total += buried
+            if buried < _RETURN_AT_ONCE:
+                return total
+
+    # --- refusals ---------------------------------------------------------------------------
+
+    def _refuse(self, agent: AgentId, outcome: Outcome, message: MessageId | None = None) -> None:
+        match outcome.name:
+            case "unknown_agent":
+                self._raise_unknown(agent)
+            case "stale_epoch":
+                raise StaleEpochError(
+                    f"A newer session of {agent} (epoch {_whole(outcome.values[0])}) has taken "
+                    "over. Register again to act for this agent."
+                )
+            case name if message is not None:
+                refusal = _refusal(name, message)
+                if refusal is not None:
+                    raise refusal
+
+    def _require_agent(self, agent: AgentId) -> None:
+        if not self._store.redis.command("EXISTS", self._store.keys.agent(agent)):
+            self._raise_unknown(agent)
+
+    def _raise_unknown(self, agent: AgentId) -> NoReturn:
+        raise UnknownAgentError([agent], self._near_names(agent))
+
+    def _bury_without_record(self, agent: AgentId, lease: Lease) -> None:
+        """A record can only be missing when Redis lost it; say so where operators look."""
+        self.reject(
+            agent,
+            lease.message_id,
+            lease.token,
+            reason="the message's record is missing from Redis",
+            permanent=True,
+        )
+
+
+def _matches(message: Message, wanted: Wanted) -> bool:
+    return not wanted.kinds or message.kind in wanted.kinds
+
+
+def _refusal(name: str, message: MessageId) -> BrokerError | None:
+    if name == "stale_lease":
+        return StaleLeaseError(
+            f"The lease on {message} has ended or was replaced. Do not act on it; "
+            "the message comes again if it is not finished."
+        )
+    if name == "unknown_message":
+        return MessageNotFoundError(f"No message {message} is in this inbox.")
+    return None
+
+
+def _whole(value: object) -> int:
+    return int(value) if isinstance(value, int | bytes | str) else 0
+
+
+def _unpacked(outcome: Outcome) -> Unpacked:
+    packed = outcome.values[0]
+    if not isinstance(packed, bytes):
+        raise TypeError(packed)
+    return unpack(packed)

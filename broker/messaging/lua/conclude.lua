@@ -1,0 +1,18 @@
+-- Tell the sender's side of verdicts: when the last recipient has one, the record's retention runs.
+-- outcomes: concluded
+-- It takes `<recipient> <retention ms> <closed>` an argument, and the keys record and outstanding
+-- for each. A death leaves the case open: it only prolongs the record. Safe to repeat.
+
+for index = 1, #ARGV do
+  local recipient, retention_ms, closed = ARGV[index]:match('^(%S+) (%d+) ([01])$')
+  local record, outstanding = KEYS[index * 2 - 1], KEYS[index * 2]
+  if closed == '0' then
+    redis.call('PEXPIRE', record, retention_ms, 'GT')
+  else
+    redis.call('SREM', outstanding, recipient)
+    if redis.call('SCARD', outstanding) == 0 then
+      redis.call('PEXPIRE', record, retention_ms)
+    end
+  end
+end
+return { 'concluded', #ARGV }

@@ -1,0 +1,22 @@
+-- Move the end of a lease; the token stays.
+-- outcomes: extended, stale_lease, unknown_message, unknown_agent, stale_epoch
+local agent, inbox, leased, waiting, expiring, deliveries, receipts, leaving, alarms, concluded, dead_letters, dead_index, dead_due, sequence, counters, activity, heartbeats = unpack(KEYS)
+local agent_id, policy_packed, epoch, id, token, lease_ms = unpack(ARGV)
+-- include: inbox
+-- include: session
+
+local refused = refuse_session(epoch)
+if refused then return refused end
+
+local delivery = delivery_of(id)
+if not delivery then
+  return { redis.call('HEXISTS', receipts, id) == 1 and 'stale_lease' or 'unknown_message' }
+end
+if not holds(id, delivery, token) then return { 'stale_lease' } end
+
+local until_ms = now + tonumber(lease_ms)
+redis.call('ZREM', leased, id)
+redis.call('ZADD', leased, until_ms, id)
+arm(until_ms)
+touch_session()
+return { 'extended', until_ms }

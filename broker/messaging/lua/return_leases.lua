@@ -1,0 +1,36 @@
+-- Put leased messages back at once: those named as pairs of id and token, or else all of them.
+-- A return that is not the consumer's failure (`counted` = 0) does not use up an attempt.
+-- outcomes: returned
+local agent, inbox, leased, waiting, expiring, deliveries, receipts, leaving, alarms, concluded, dead_letters, dead_index, dead_due, sequence, counters, activity, heartbeats = unpack(KEYS)
+local agent_id, policy_packed, limit, counted = unpack(ARGV)
+-- include: inbox
+
+local ids, token_of = {}, {}
+if #ARGV > 4 then
+  for index = 5, #ARGV, 2 do
+    ids[#ids + 1] = ARGV[index]
+    token_of[ARGV[index]] = ARGV[index + 1]
+  end
+else
+  ids = redis.call('ZRANGE', leased, 0, tonumber(limit) - 1)
+end
+
+local returned = 0
+for _, id in ipairs(ids) do
+  local delivery = delivery_of(id)
+  if delivery and delivery[STATE] == 'leased'
+    and (not token_of[id] or token_of[id] == delivery[TOKEN]) then
+    returned = returned + 1
+    note_attempt(delivery, now, 'returned', '')
+    if counted == '0' then delivery[ATTEMPT] = delivery[ATTEMPT] - 1 end
+    if delivery[EXPIRES_AT] <= now then
+      finish(id, delivery, 'expired')
+    elseif delivery[ATTEMPT] >= delivery[MAX_ATTEMPTS] then
+      bury(id, delivery, 'attempts_exhausted', 'the session that held it ended', true)
+    else
+      requeue(id, delivery, 'delivery.returned')
+    end
+  end
+end
+publish_events()
+return { 'returned', returned }

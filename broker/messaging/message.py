@@ -1,0 +1,150 @@
+"""What a message is: the draft that a sender hands in, and the record that is stored of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from broker.kernel.ids import AgentId, MessageId, ThreadId
+from broker.kernel.priority import NORMAL
+
+JsonText = bytes
+"""JSON as it came, UTF-8: kept as text, so that large numbers and key order survive."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A message as its sender asks for it (SPEC M1); times in ms, durations in ms.
+
+    `to` is one target or several; `None` stands for what the sender left open.
+    """
+
+    sender: AgentId
+    to: tuple[str, ...]
+    body: str | None = None
+    payload: JsonText | None = None
+    kind: str = "chat"
+    subject: str | None = None
+    meta: JsonText | None = None
+    priority: int = NORMAL
+    channel: str | None = None
+    thread_id: ThreadId | None = None
+    reply_to: MessageId | None = None
+    correlation_id: str | None = None
+    idempotency_key: str | None = None
+    ttl_ms: int | None = None
+    delay_ms: int | None = None
+    deliver_at: int | None = None
+    expects_reply: bool = False
+    timeout_ms: int | None = None
+    claimable: bool = False
+    strategy: str | None = None
+    max_attempts: int | None = None
+    supersedes: MessageId | None = None
+    hold_for_unknown: bool = False
+    epoch: int | None = None
+
+
+Unpacked = Any
+"""What a script packed: its type is the script's."""
+
+_SHORT_NAMES = {
+    "id": "i",
+    "sender": "f",
+    "to": "t",
+    "kind": "k",
+    "subject": "s",
+    "body": "b",
+    "payload": "y",
+    "meta": "m",
+    "priority": "p",
+    "channel": "c",
+    "thread_id": "h",
+    "reply_to": "r",
+    "correlation_id": "o",
+    "created_at": "a",
+    "expires_at": "e",
+    "deliver_at": "d",
+    "expects_reply": "x",
+    "timeout_ms": "w",
+    "claimable": "l",
+    "strategy": "g",
+    "max_attempts": "n",
+    "supersedes": "u",
+    "hold_for_unknown": "q",
+}
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_SHORT_NAMES):
+    """All of a message but its contents: what routing decides by. Times are ms since the epoch."""
+
+    id: MessageId
+    sender: AgentId
+    to: tuple[str, ...]
+    created_at: int
+    expires_at: int
+    kind: str = "chat"
+    priority: int = NORMAL
+    channel: str | None = None
+    thread_id: ThreadId | None = None
+    reply_to: MessageId | None = None
+    correlation_id: str | None = None
+    deliver_at: int | None = None
+    expects_reply: bool = False
+    timeout_ms: int | None = None
+    claimable: bool = False
+    strategy: str | None = None
+    max_attempts: int | None = None
+    supersedes: MessageId | None = None
+    hold_for_unknown: bool = False
+
+    @property
+    def thread(self) -> ThreadId:
+        """The conversation that it belongs to; a message that starts one lends it its own id."""
+        return self.thread_id or ThreadId(self.id)
+
+    @property
+    def accepted_at(self) -> int:
+        """From when its way to the recipient is counted: acceptance, or its delivery time."""
+        return self.deliver_at or self.created_at
+
+
+class Message(Envelope, frozen=True, kw_only=True, omit_defaults=True, rename=_SHORT_NAMES):
+    """The stored record of a message: immutable, one encoded string (DESIGN section 2)."""
+
+    subject: str | None = None
+    body: str | None = None
+    payload: JsonText | None = None
+    meta: JsonText | None = None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_message_decoder = msgspec.msgpack.Decoder(Message)
+_envelope_decoder = msgspec.msgpack.Decoder(Envelope)
+
+
+def encode(message: Message) -> bytes:
+    """The record as it is stored."""
+    return _encoder.encode(message)
+
+
+def decode(record: bytes) -> Message:
+    """The message of a stored record."""
+    return _message_decoder.decode(record)
+
+
+def decode_envelope(record: bytes) -> Envelope:
+    """The envelope of a stored record; the contents are skipped, not copied."""
+    return _envelope_decoder.decode(record)
+
+
+def pack(value: object) -> bytes:
+    """A value as msgpack, for a script's `cmsgpack.unpack`."""
+    return _encoder.encode(value)
+
+
+def unpack(packed: bytes) -> Unpacked:
+    """What a script packed with `cmsgpack.pack`."""
+    return msgspec.msgpack.decode(packed)

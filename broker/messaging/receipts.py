@@ -1,0 +1,261 @@
+"""What became of messages: records, receipts, threads and listings (SPEC M11, M12, M15, M17)."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from broker.kernel.clock import Clock
+from broker.kernel.errors import MessageNotFoundError, NotFoundError
+from broker.kernel.events import FINAL_STATES, DeliveryState
+from broker.kernel.ids import AgentId, MessageId, Partition, ThreadId, created_ms, is_id
+from broker.messaging.delivery import Receipt, receipt_from
+from broker.messaging.message import Message, unpack
+from broker.messaging.store import MessageStore
+
+_PAGE: Final = 200
+_SCAN_LIMIT: Final = 20_000
+
+# From least to most advanced: a message to several stands where its slowest copy stands.
+_ADVANCE: Final = tuple(DeliveryState)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A message with where it stands as a whole."""
+
+    message: Message
+    state: DeliveryState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """Which messages a listing asks for (SPEC M15); times in ms, None for any."""
+
+    sender: AgentId | None = None
+    recipient: AgentId | None = None
+    kind: str | None = None
+    channel: str | None = None
+    thread_id: ThreadId | None = None
+    state: DeliveryState | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class UnknownThreadError(NotFoundError):
+    """No message of that thread is stored."""
+
+    code = "thread_not_found"
+
+
+class MessageArchive:
+    """Reads messages and what has become of them."""
+
+    def __init__(self, store: MessageStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def get(self, identifier: MessageId) -> Listed:
+        """A message and its state. Raises `MessageNotFoundError`."""
+        message = self._message(identifier)
+        return Listed(message=message, state=_overall(self._receipts_of(message)))
+
+    def receipts(self, identifier: MessageId) -> list[Receipt]:
+        """A receipt for each recipient (SPEC M11). Raises `MessageNotFoundError`."""
+        return self._receipts_of(self._message(identifier))
+
+    def thread(self, thread: ThreadId) -> list[Listed]:
+        """The conversation in order (SPEC M12). Raises `UnknownThreadError`."""
+        names = self._store.redis.command("ZRANGE", self._store.keys.thread(thread), 0, _SCAN_LIMIT)
+        ids = [MessageId(name.decode()) for name in names]
+        if is_id(thread):
+            ids.insert(0, MessageId(thread))
+        messages = [message for message in self._store.records(ids) if message is not None]
+        if not messages:
+            raise UnknownThreadError(f"No message of a thread {thread} is stored.")
+        return self._with_states(messages)
+
+    def find(
+        self, wanted: Listing, *, limit: int, before: MessageId | None = None
+    ) -> tuple[list[Listed], MessageId | None]:
+        """Messages newest first, and where to go on; `before` is that of the last page.
+
+        A page ends early after a bounded scan, so that a rare match cannot stall the station;
+        then it may be empty and still name where to go on.
+        """
+        found: list[Listed] = []
+        scanned = 0
+        page: list[MessageId] = []
+        last: MessageId | None = None
+        for identifier in self._newest_first(wanted, before):
+            page.append(identifier)
+            if len(page) < min(_PAGE, max(limit, 20)):
+                continue
+            found, last = self._take(found, page, wanted, limit)
+            scanned += len(page)
+            page = []
+            if len(found) >= limit or scanned >= _SCAN_LIMIT:
+                return found, last
+        found, last = self._take(found, page, wanted, limit)
+        return found, last if len(found) >= limit else None
+
+    def _take(
+        self, found: list[Listed], page: list[MessageId], wanted: Listing, limit: int
+    ) -> tuple[list[Listed], MessageId | None]:
+        messages = [message for message in self._store.records(page) if message is not None]
+        candidates = [message for message in messages if _matches(message, wanted)]
+        for listed in self._with_states(candidates):
+            if wanted.state is None or listed.state is wanted.state:
+                found.append(listed)
+                if len(found) >= limit:
+                    return found, listed.message.id
+        return found, page[-1] if page else None
+
+    def _newest_first(self, wanted: Listing, before: MessageId | None) -> Iterator[MessageId]:
+        keys = self._store.keys
+        partitions = (
+            [keys.partition_for(wanted.sender)]
+            if wanted.sender
+            else [Partition(number) for number in keys.all_partitions()]
+        )
+        streams = [self._history(partition, wanted, before) for partition in partitions]
+        for _, identifier in heapq.merge(*streams, reverse=True):
+            yield identifier
+
+    def _history(
+        self, partition: Partition, wanted: Listing, before: MessageId | None
+    ) -> Iterator[tuple[int, MessageId]]:
+        """Ids of one partition with their time, newest first."""
+        highest: int | str = "+inf" if wanted.until is None else wanted.until
+        if before is not None:
+            bound = created_ms(before)
+            highest = bound if highest == "+inf" else min(bound, int(highest))
+        lowest = "-inf" if wanted.since is None else wanted.since
+        start = 0
+        while True:
+            entries = self._store.redis.command(
+                "ZREVRANGEBYSCORE",
+                self._store.keys.history(partition),
+                highest,
+                lowest,
+                "WITHSCORES",
+                "LIMIT",
+                start,
+                _PAGE,
+            )
+            for name, score in zip(entries[::2], entries[1::2], strict=True):
+                entry = (int(score), MessageId(name.decode()))
+                if before is None or entry < (created_ms(before), before):
+                    yield entry
+            if len(entries) < 2 * _PAGE:
+                return
+            start += _PAGE
+
+    # --- receipts ---------------------------------------------------------------------------
+
+    def _message(self, identifier: MessageId) -> Message:
+        message = self._store.records([identifier])[0]
+        if message is None:
+            raise MessageNotFoundError(
+                f"No message {identifier} is stored: it never was, or its retention has passed."
+            )
+        return message
+
+    def _receipts_of(self, message: Message) -> list[Receipt]:
+        return self._receipts([message])[0]
+
+    def _with_states(self, messages: list[Message]) -> list[Listed]:
+        return [
+            Listed(message=message, state=_overall(receipts))
+            for message, receipts in zip(messages, self._receipts(messages), strict=True)
+        ]
+
+    def _receipts(self, messages: list[Message]) -> list[list[Receipt]]:
+        """The receipts of each message; two trips for all of them."""
+        keys, now = self._store.keys, self._clock()
+        known = self._store.redis.commands(
+            [
+                command
+                for message in messages
+                for command in (
+                    ("GET", keys.verdict(message.id)),
+                    ("SMEMBERS", keys.audience(message.id)),
+                )
+            ]
+        )
+        audiences: list[tuple[AgentId, ...]] = []
+        for index, message in enumerate(messages):
+            remembered = known[2 * index + 1]
+            audiences.append(
+                tuple(sorted(AgentId(name.decode()) for name in remembered if name))
+                if remembered
+                else tuple(AgentId(name) for name in message.to)
+            )
+        packed = iter(
+            self._store.deliveries(
+                [
+                    (message.id, agent)
+                    for message, audience in zip(messages, audiences, strict=True)
+                    for agent in audience
+                ]
+            )
+        )
+        return [
+            [
+                _receipt(message, agent, next(packed), known[2 * index], now)
+                for agent in audiences[index]
+            ]
+            for index, message in enumerate(messages)
+        ]
+
+
+def _receipt(
+    message: Message, agent: AgentId, packed: bytes | None, verdict: bytes | None, now: int
+) -> Receipt:
+    if packed is not None:
+        receipt = receipt_from(agent, unpack(packed))
+        unfinished = receipt.state not in FINAL_STATES and receipt.state != DeliveryState.LEASED
+        if unfinished and message.expires_at <= now:
+            # Its life is over, whether or not a sweep has passed.
+            return _ended(receipt, DeliveryState.EXPIRED, message.expires_at)
+        return receipt
+    accepted = Receipt(agent_id=agent, state=DeliveryState.ACCEPTED)
+    if verdict is not None:
+        state, at = verdict.decode().split(" ")
+        return _ended(accepted, DeliveryState(state), int(at))
+    if message.expires_at <= now:
+        return _ended(accepted, DeliveryState.EXPIRED, message.expires_at)
+    if message.deliver_at is not None and message.deliver_at > now:
+        return Receipt(agent_id=agent, state=DeliveryState.DELAYED)
+    return accepted
+
+
+def _ended(receipt: Receipt, state: DeliveryState, at: int) -> Receipt:
+    return Receipt(
+        agent_id=receipt.agent_id,
+        state=state,
+        attempts=receipt.attempts,
+        routed_at=receipt.routed_at,
+        delivered_at=receipt.delivered_at,
+        read_at=receipt.read_at,
+        finished_at=at,
+        history=receipt.history,
+    )
+
+
+def _overall(receipts: list[Receipt]) -> DeliveryState:
+    if not receipts:
+        return DeliveryState.ACKNOWLEDGED
+    return min((receipt.state for receipt in receipts), key=_ADVANCE.index)
+
+
+def _matches(message: Message, wanted: Listing) -> bool:
+    return (
+        (wanted.sender is None or message.sender == wanted.sender)
+        and (wanted.recipient is None or wanted.recipient in message.to)
+        and (wanted.kind is None or message.kind == wanted.kind)
+        and (wanted.channel is None or message.channel == wanted.channel)
+        and (wanted.thread_id is None or message.thread == wanted.thread_id)
+    )

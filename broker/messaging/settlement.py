@@ -1,0 +1,117 @@
+"""What time does to messages: ended leases, waits, lives and retentions.
+
+Partition by partition. Each pass is safe to repeat and to run beside another; it is bounded, and says how much it did.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from broker.kernel.clock import Clock
+from broker.kernel.events import DeliveryState
+from broker.kernel.ids import AgentId, MessageId, Partition
+from broker.messaging.dead_letters import DeadLetters
+from broker.messaging.policy import MessagePolicy
+from broker.messaging.store import MessageStore
+
+_AGENTS: Final = 200
+_PER_INBOX: Final = 200
+_VERDICTS: Final = 500
+_LETTERS: Final = 100
+_HISTORY: Final = 500
+
+# A receipt leaves this much after its record, so that a routing that took the record just before
+# it left still finds the receipt. Longer than a drainer may hold a batch.
+_RECEIPT_MARGIN_MS: Final = 10_000
+
+
+class Settlement:
+    """Lets what came due happen (SPEC M6, M9, M17, D1)."""
+
+    def __init__(
+        self, store: MessageStore, policy: MessagePolicy, dead_letters: DeadLetters, clock: Clock
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._dead_letters = dead_letters
+        self._clock = clock
+
+    def sweep(self) -> int:
+        """Settle every inbox in which something has come due, and conclude every verdict."""
+        now = self._clock()
+        done = 0
+        for number in self._store.keys.all_partitions():
+            partition = Partition(number)
+            done += self._settle(partition, now)
+            done += self._conclude(partition)
+            done += self._dead_letters.retry_due(partition, now, _LETTERS)
+        return done
+
+    def trim(self) -> int:
+        """Let dead letters and listing entries leave whose time has passed."""
+        trimmed = 0
+        for number in self._store.keys.all_partitions():
+            partition = Partition(number)
+            trimmed += self._store.trim_dead(partition, _LETTERS)
+            trimmed += self._trim_history(partition)
+        return trimmed
+
+    def _settle(self, partition: Partition, now: int) -> int:
+        agents = self._store.due_agents(partition, now, _AGENTS)
+        for agent in agents:
+            while self._store.inbox_move("settle", agent, {"limit": _PER_INBOX}).values[0]:
+                pass
+        return len(agents)
+
+    def _conclude(self, partition: Partition) -> int:
+        """Tell the senders' side first, then strike off: a crash between only repeats it."""
+        total = 0
+        while entries := self._store.concluded(partition, _VERDICTS):
+            verdicts = [_parsed(entry) for entry in entries]
+            self._store.conclude(
+                (message, agent, self._retention(state), state is not DeliveryState.DEAD)
+                for state, message, agent in verdicts
+            )
+            self._store.forget(
+                partition,
+                [
+                    (entry, agent, self._retention(state) + _RECEIPT_MARGIN_MS)
+                    for entry, (state, _, agent) in zip(entries, verdicts, strict=True)
+                ],
+            )
+            total += len(entries)
+            if len(entries) < _VERDICTS:
+                break
+        return total
+
+    def _retention(self, state: DeliveryState) -> int:
+        if state is DeliveryState.DEAD:
+            return self._policy.dead_letter_retention_ms
+        return self._policy.retention_ms
+
+    def _trim_history(self, partition: Partition) -> int:
+        """Strike ids off the listing whose record has left."""
+        key = self._store.keys.history(partition)
+        oldest = self._clock() - self._policy.retention_ms
+        trimmed = start = 0
+        while True:
+            names = self._store.redis.command(
+                "ZRANGEBYSCORE", key, "-inf", oldest, "LIMIT", start, _HISTORY
+            )
+            if not names:
+                return trimmed
+            stored = self._store.redis.commands(
+                [("EXISTS", self._store.keys.message(MessageId(name.decode()))) for name in names]
+            )
+            gone = [name for name, there in zip(names, stored, strict=True) if not there]
+            if gone:
+                self._store.redis.command("ZREM", key, *gone)
+            trimmed += len(gone)
+            start += len(names) - len(gone)
+            if len(names) < _HISTORY:
+                return trimmed
+
+
+def _parsed(entry: str) -> tuple[DeliveryState, MessageId, AgentId]:
+    state, message, agent = entry.split(" ")
+    return DeliveryState(state), MessageId(message), AgentId(agent)

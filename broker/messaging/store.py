@@ -1,0 +1,377 @@
+"""The messaging context's access to Redis: its transitions and reads, by name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from broker.kernel.ids import AgentId, MessageId, Partition
+from broker.kernel.priority import order_base
+from broker.messaging.message import Envelope, Message, Unpacked, decode, encode, pack, unpack
+from broker.messaging.policy import MessagePolicy
+from broker.storage.connection import Redis
+from broker.storage.keys import Keys
+from broker.storage.scripts import Argument, Call, Outcome, Script
+
+_LUA: Final = Path(__file__).parent / "lua"
+_BELL_MS: Final = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """What a recipient's inbox says before a message for it is accepted."""
+
+    agent_id: AgentId
+    registered: bool
+    depth: int
+    arrived: int
+    max_depth: int
+    on_full: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outgoing:
+    """A message about to be stored, with what the transition must check for it."""
+
+    message: Message
+    due_at: int | None
+    idempotency_key: str | None
+    fingerprint: str
+    epoch: int | None
+    recipients: tuple[Admission, ...]
+    superseded: Envelope | None
+
+
+def inbox_keys(keys: Keys, agent: AgentId) -> dict[str, str]:
+    """The keys that every move of an inbox names, whether or not it touches them."""
+    partition = keys.partition_for(agent)
+    return {
+        "agent": keys.agent(agent),
+        "inbox": keys.inbox(agent),
+        "leased": keys.leased(agent),
+        "waiting": keys.waiting(agent),
+        "expiring": keys.expiring(agent),
+        "deliveries": keys.deliveries(agent),
+        "receipts": keys.receipts(agent),
+        "leaving": keys.leaving(agent),
+        "alarms": keys.alarms(partition),
+        "concluded": keys.concluded(partition),
+        "dead_letters": keys.dead_letters(partition),
+        "dead_index": keys.dead_index(partition),
+        "dead_due": keys.dead_due(partition),
+        "sequence": keys.sequence(partition),
+        "counters": keys.counters(partition),
+        "activity": keys.activity(partition),
+        "heartbeats": keys.heartbeats(partition),
+    }
+
+
+def policy_argument(keys: Keys, policy: MessagePolicy, partition: Partition) -> bytes:
+    """The `policy_packed` of inbox.lua."""
+    return pack(
+        {
+            "activity_cap": policy.activity_cap,
+            "arrivals": keys.arrivals(partition),
+            "dead_letter_max_retries": policy.dead_letter_max_retries,
+            "dead_letter_retry_ms": policy.dead_letter_retry_ms,
+            "partition": partition,
+            "retry_max_delay_ms": policy.retry_max_delay_ms,
+        }
+    )
+
+
+class MessageStore:
+    """Transitions of messages and inboxes; each is one Lua file of `messaging/lua`."""
+
+    def __init__(self, redis: Redis, keys: Keys, policy: MessagePolicy) -> None:
+        self.redis = redis
+        self.keys = keys
+        self._policy = policy
+        self._policies = [
+            policy_argument(keys, policy, Partition(number)) for number in keys.all_partitions()
+        ]
+        self._scripts = {path.stem: Script.load(_LUA, path.stem) for path in _LUA.glob("*.lua")}
+
+    # --- the recipient's side ---------------------------------------------------------------
+
+    def inbox_call(
+        self,
+        name: str,
+        agent: AgentId,
+        args: Mapping[str, Argument],
+        more_args: Sequence[Argument] = (),
+    ) -> Call:
+        """A move of one agent's inbox."""
+        partition = self.keys.partition_for(agent)
+        return self._scripts[name].bind(
+            keys=inbox_keys(self.keys, agent),
+            args={"agent_id": agent, "policy_packed": self._policies[partition], **args},
+            more_args=more_args,
+        )
+
+    def inbox_move(
+        self,
+        name: str,
+        agent: AgentId,
+        args: Mapping[str, Argument],
+        more_args: Sequence[Argument] = (),
+    ) -> Outcome:
+        """Carry out a move of one agent's inbox."""
+        return self.redis.call(self.inbox_call(name, agent, args, more_args))
+
+    def deliveries(self, pairs: Sequence[tuple[MessageId, AgentId]]) -> list[bytes | None]:
+        """The packed delivery of each pair, unfinished or finished; None if it never arrived."""
+        found = self.redis.commands(
+            [
+                command
+                for message, agent in pairs
+                for command in (
+                    ("HGET", self.keys.deliveries(agent), message),
+                    ("HGET", self.keys.receipts(agent), message),
+                )
+            ]
+        )
+        return [found[index] or found[index + 1] for index in range(0, len(found), 2)]
+
+    def due_agents(self, partition: Partition, now_ms: int, limit: int) -> list[AgentId]:
+        """Agents of a partition in whose inbox something has come due."""
+        names = self.redis.command(
+            "ZRANGEBYSCORE", self.keys.alarms(partition), "-inf", now_ms, "LIMIT", 0, limit
+        )
+        return [AgentId(name.decode()) for name in names]
+
+    # --- the sender's side ------------------------------------------------------------------
+
+    def records(self, ids: Sequence[MessageId]) -> list[Message | None]:
+        """The records of these messages, None where there is none; one trip for all."""
+        found = self.redis.commands([("GET", self.keys.message(identifier)) for identifier in ids])
+        return [decode(record) if record else None for record in found]
+
+    def admissions(self, sender_partition: Partition, agents: Sequence[AgentId]) -> list[Admission]:
+        """What the inboxes of these agents say; one trip for all."""
+        script = self._scripts["admission"]
+        outcomes = self.redis.call_many(
+            [
+                script.bind(
+                    keys={
+                        "agent": self.keys.agent(agent),
+                        "deliveries": self.keys.deliveries(agent),
+                        "arrived": self.keys.arrived(agent),
+                    },
+                    args={"sender_partition": sender_partition},
+                )
+                for agent in agents
+            ]
+        )
+        return [
+            Admission(
+                agent_id=agent,
+                registered=outcome.name == "known",
+                depth=_int(outcome.values[0]),
+                arrived=_int(outcome.values[1]),
+                max_depth=_int(outcome.values[2] or self._policy.max_depth),
+                on_full=_text(outcome.values[3]) or "reject",
+            )
+            for agent, outcome in zip(agents, outcomes, strict=True)
+        ]
+
+    def enqueue(
+        self, partition: Partition, outgoing: Sequence[Outgoing], now_ms: int
+    ) -> tuple[bool, list[list[Any]]]:
+        """Store messages of senders of one partition; whether to ring, and a verdict an item."""
+        more_keys: list[str] = []
+        items: list[bytes] = []
+        for one in outgoing:
+            record_key = self.keys.message(one.message.id)
+            more_keys += (
+                record_key,
+                self.keys.idempotency(one.message.sender, one.idempotency_key)
+                if one.idempotency_key
+                else record_key,
+                self.keys.agent(one.message.sender),
+                self.keys.verdict(one.superseded.id) if one.superseded else record_key,
+            )
+            items += (self._outgoing_argument(one, now_ms), encode(one.message))
+        outcome = self.redis.call(
+            self._scripts["enqueue"].bind(
+                keys={
+                    "ingress": self.keys.ingress(partition),
+                    "delayed": self.keys.delayed(partition),
+                    "sequence": self.keys.sequence(partition),
+                    "history": self.keys.history(partition),
+                    "sent": self.keys.sent(partition),
+                    "bell": self.keys.bell(partition),
+                    "drainer": self.keys.drainer(partition),
+                    "counters": self.keys.counters(partition),
+                    "activity": self.keys.activity(partition),
+                },
+                args={"bell_ms": _BELL_MS, "activity_cap": self._policy.activity_cap},
+                more_keys=more_keys,
+                more_args=items,
+            )
+        )
+        ring, packed = outcome.values
+        return bool(ring), _unpacked(packed)
+
+    def _outgoing_argument(self, one: Outgoing, now_ms: int) -> bytes:
+        message = one.message
+        return pack(
+            [
+                message.id,
+                order_base(message.priority),
+                one.due_at or 0,
+                self._policy.record_ms(message.expires_at - now_ms),
+                one.fingerprint if one.idempotency_key else "",
+                self._policy.idempotency_ms,
+                one.epoch or 0,
+                message.created_at,
+                [
+                    [
+                        admission.agent_id,
+                        admission.depth,
+                        admission.arrived,
+                        admission.max_depth if admission.on_full in {"reject", "block"} else 0,
+                    ]
+                    for admission in one.recipients
+                ],
+                self._unrouted(one.superseded, now_ms) if one.superseded else False,
+            ]
+        )
+
+    def _unrouted(self, envelope: Envelope, now_ms: int) -> list[Any]:
+        return [
+            envelope.id,
+            order_base(envelope.priority),
+            envelope.to,
+            self._policy.record_ms(envelope.expires_at - now_ms),
+        ]
+
+    def withdraw_unrouted(self, envelope: Envelope, verdict: str, now_ms: int) -> str:
+        """Take back a message that stands in no inbox yet: withdrawn, in_flight or absent."""
+        partition = self.keys.partition_of(envelope.id)
+        return self.redis.call(
+            self._scripts["withdraw_unrouted"].bind(
+                keys={
+                    "ingress": self.keys.ingress(partition),
+                    "delayed": self.keys.delayed(partition),
+                    "sent": self.keys.sent(partition),
+                    "drainer": self.keys.drainer(partition),
+                    "verdict_key": self.keys.verdict(envelope.id),
+                    "counters": self.keys.counters(partition),
+                    "activity": self.keys.activity(partition),
+                },
+                args={
+                    "packed_message": pack(self._unrouted(envelope, now_ms)),
+                    "verdict": verdict,
+                    "activity_cap": self._policy.activity_cap,
+                },
+            )
+        ).name
+
+    def idempotent_first(self, sender: AgentId, key: str) -> tuple[MessageId, str] | None:
+        """The message and fingerprint that a sender's idempotency key already stands for."""
+        found = self.redis.command("GET", self.keys.idempotency(sender, key))
+        if not found:
+            return None
+        identifier, fingerprint = found.decode().split(" ")
+        return MessageId(identifier), fingerprint
+
+    def join_thread(self, message: Message, lifetime_ms: int) -> None:
+        """Put a message into its conversation; it is found there once its record is stored."""
+        key = self.keys.thread(message.thread)
+        self.redis.commands(
+            [
+                ("ZADD", key, message.created_at, message.id),
+                ("PEXPIRE", key, lifetime_ms, "NX"),
+                ("PEXPIRE", key, lifetime_ms, "GT"),
+            ]
+        )
+
+    # --- between the two --------------------------------------------------------------------
+
+    def concluded(self, partition: Partition, limit: int) -> list[str]:
+        """Verdicts of a partition that the senders' side has yet to be told, oldest first."""
+        entries = self.redis.command("ZRANGE", self.keys.concluded(partition), 0, limit - 1)
+        return [entry.decode() for entry in entries]
+
+    def conclude(self, verdicts: Iterable[tuple[MessageId, AgentId, int, bool]]) -> None:
+        """Tell the senders' side: message, recipient, retention in ms, whether that closes it."""
+        by_partition: dict[Partition, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+        for message, agent, retention_ms, closed in verdicts:
+            more_keys, more_args = by_partition[self.keys.partition_of(message)]
+            more_keys += (self.keys.message(message), self.keys.outstanding(message))
+            more_args.append(f"{agent} {retention_ms} {int(closed)}")
+        self.redis.call_many(
+            [
+                self._scripts["conclude"].bind(
+                    keys={}, args={}, more_keys=more_keys, more_args=more_args
+                )
+                for more_keys, more_args in by_partition.values()
+            ]
+        )
+
+    def forget(self, partition: Partition, entries: Sequence[tuple[str, AgentId, int]]) -> None:
+        """Strike entries off a partition's outbox, each with when its receipt leaves (in ms)."""
+        self.redis.call(
+            self._scripts["forget"].bind(
+                keys={
+                    "alarms": self.keys.alarms(partition),
+                    "concluded": self.keys.concluded(partition),
+                },
+                args={},
+                more_keys=[self.keys.leaving(agent) for _, agent, _ in entries],
+                more_args=[f"{entry} {leaves_in}" for entry, _, leaves_in in entries],
+            )
+        )
+
+    # --- dead letters -----------------------------------------------------------------------
+
+    def resolve_dead(self, letter: str, resolution: str) -> Outcome:
+        """Close a dead letter's case."""
+        partition = self.keys.partition_of(letter)
+        return self.redis.call(
+            self._scripts["resolve_dead"].bind(
+                keys={
+                    "dead_letters": self.keys.dead_letters(partition),
+                    "dead_due": self.keys.dead_due(partition),
+                    "counters": self.keys.counters(partition),
+                    "activity": self.keys.activity(partition),
+                },
+                args={
+                    "letter_id": letter,
+                    "resolution": resolution,
+                    "activity_cap": self._policy.activity_cap,
+                },
+            )
+        )
+
+    def trim_dead(self, partition: Partition, limit: int) -> int:
+        """Let dead letters leave whose retention has passed; how many did."""
+        outcome = self.redis.call(
+            self._scripts["trim_dead"].bind(
+                keys={
+                    "dead_letters": self.keys.dead_letters(partition),
+                    "dead_index": self.keys.dead_index(partition),
+                    "dead_due": self.keys.dead_due(partition),
+                },
+                args={"retention_ms": self._policy.dead_letter_retention_ms, "limit": limit},
+            )
+        )
+        return _int(outcome.values[0])
+
+
+def _int(value: object) -> int:
+    return int(value) if isinstance(value, int | bytes | str) else 0
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _unpacked(value: object) -> Unpacked:
+    if not isinstance(value, bytes):
+        raise TypeError(value)
+    return unpack(value)

@@ -1,0 +1,1 @@
+"""Deciding whom a message reaches, and putting it there."""

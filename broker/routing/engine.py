@@ -1,0 +1,35 @@
+"""The decision whom a message reaches: a pure function of the message and what is known then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from broker.kernel.ids import AgentId
+from broker.messaging.message import Envelope
+from broker.routing.targets import is_broadcast
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoutingContext:
+    """What decisions of one batch are made from; read once, and only if a message asks for it."""
+
+    everyone: Callable[[], Sequence[AgentId]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Whom a message goes to. `promised`: its place was granted when it was accepted."""
+
+    recipients: tuple[AgentId, ...]
+    promised: bool
+
+
+def decide(message: Envelope, context: RoutingContext) -> Decision:
+    """A broadcast reaches every registered agent but its sender; all else goes where it says."""
+    if is_broadcast(message.to):
+        return Decision(
+            recipients=tuple(name for name in context.everyone() if name != message.sender),
+            promised=False,
+        )
+    return Decision(recipients=tuple(AgentId(name) for name in message.to), promised=True)

@@ -1,0 +1,198 @@
+"""Routing's access to Redis: taking batches from ingress, committing them to inboxes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from broker.kernel.ids import AgentId, MessageId, Partition
+from broker.kernel.priority import order_base
+from broker.messaging.message import Envelope, decode_envelope, pack, unpack
+from broker.messaging.policy import MessagePolicy
+from broker.messaging.store import inbox_keys, policy_argument
+from broker.storage.connection import Redis
+from broker.storage.keys import Keys
+from broker.storage.scripts import Call, Script
+
+_LUA: Final = Path(__file__).parent / "lua"
+
+# How long a drainer may hold a partition without a sign of life; half of the five seconds in which
+# the station recovers from its death.
+_HOLD_MS: Final = 2_500
+_FETCH: Final = 50
+
+_SHARED: Final = (
+    "alarms",
+    "concluded",
+    "dead_letters",
+    "dead_index",
+    "dead_due",
+    "sequence",
+    "counters",
+    "activity",
+)
+_OF_AGENT: Final = (
+    "agent",
+    "inbox",
+    "leased",
+    "waiting",
+    "expiring",
+    "deliveries",
+    "receipts",
+    "leaving",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Messages taken from one partition; commits are accepted until `valid_until` (server ms)."""
+
+    ids: tuple[MessageId, ...]
+    valid_until: int
+
+
+class RoutingStore:
+    """Transitions of routing; each is one Lua file of `routing/lua`."""
+
+    def __init__(self, redis: Redis, keys: Keys, policy: MessagePolicy) -> None:
+        self._redis = redis
+        self.keys = keys
+        self._policy = policy
+        self._scripts = {path.stem: Script.load(_LUA, path.stem) for path in _LUA.glob("*.lua")}
+
+    def take(self, partition: Partition, token: str, limit: int) -> Batch | None:
+        """The next messages of a partition; None when there are none, or another drains it."""
+        outcome = self._redis.call(
+            self._scripts["take"].bind(
+                keys={
+                    "ingress": self.keys.ingress(partition),
+                    "delayed": self.keys.delayed(partition),
+                    "sequence": self.keys.sequence(partition),
+                    "bell": self.keys.bell(partition),
+                    "drainer": self.keys.drainer(partition),
+                    "sent": self.keys.sent(partition),
+                },
+                args={"token": token, "hold_ms": _HOLD_MS, "limit": limit},
+            )
+        )
+        if outcome.name != "taken":
+            return None
+        packed, valid_until = outcome.values
+        if not isinstance(packed, bytes) or not isinstance(valid_until, int):
+            raise TypeError(outcome)
+        return Batch(ids=tuple(unpack(packed)), valid_until=valid_until)
+
+    def envelopes(self, ids: Sequence[MessageId]) -> dict[MessageId, Envelope]:
+        """The envelopes of those messages that are still stored; few bodies in memory at a time."""
+        found: dict[MessageId, Envelope] = {}
+        for start in range(0, len(ids), _FETCH):
+            chunk = ids[start : start + _FETCH]
+            records = self._redis.commands([("GET", self.keys.message(name)) for name in chunk])
+            for name, record in zip(chunk, records, strict=True):
+                if record is not None:
+                    found[name] = decode_envelope(record)
+        return found
+
+    def address(self, message: Envelope, recipients: Sequence[AgentId], now_ms: int) -> None:
+        """Remember whom a message to several goes to; before it reaches the first of them."""
+        self._redis.call(
+            self._scripts["address"].bind(
+                keys={
+                    "audience": self.keys.audience(message.id),
+                    "outstanding": self.keys.outstanding(message.id),
+                },
+                args={"record_ms": self._policy.record_ms(message.expires_at - now_ms)},
+                # An empty name says that nobody is meant, which is not the same as not yet known.
+                more_args=recipients or ("",),
+            )
+        )
+
+    def commit(
+        self,
+        deliveries: Mapping[Partition, Mapping[AgentId, Sequence[tuple[Envelope, bool]]]],
+        valid_until: int,
+    ) -> bool:
+        """Put messages into inboxes, one call a partition; False when it came too late.
+
+        Each delivery is an envelope and whether its place was promised.
+        """
+        outcomes = self._redis.call_many(
+            [
+                self._commit_call(partition, by_agent, valid_until)
+                for partition, by_agent in deliveries.items()
+            ]
+        )
+        return all(outcome.name == "committed" for outcome in outcomes)
+
+    def _commit_call(
+        self,
+        partition: Partition,
+        by_agent: Mapping[AgentId, Sequence[tuple[Envelope, bool]]],
+        valid_until: int,
+    ) -> Call:
+        more_keys: list[str] = []
+        more_args: list[bytes] = []
+        shared: dict[str, str] = {}
+        for agent, messages in by_agent.items():
+            keys = inbox_keys(self.keys, agent)
+            shared = {name: keys[name] for name in _SHARED}
+            more_keys += [keys[name] for name in _OF_AGENT]
+            more_keys.append(self.keys.arrived(agent))
+            items = [self._item(message, promised=promised) for message, promised in messages]
+            more_args.append(pack([agent, self._policy.max_depth, *items]))
+        return self._scripts["commit"].bind(
+            keys=shared,
+            args={
+                "policy_packed": policy_argument(self.keys, self._policy, partition),
+                "valid_until": valid_until,
+            },
+            more_keys=more_keys,
+            more_args=more_args,
+        )
+
+    def _item(self, message: Envelope, *, promised: bool) -> list[Any]:
+        """The fields stand in the order of commit.lua."""
+        return [
+            message.id,
+            order_base(message.priority),
+            message.expires_at,
+            message.max_attempts or self._policy.max_attempts,
+            self._policy.retry_delay_ms,
+            message.expires_at - message.accepted_at,
+            message.accepted_at,
+            str(self.keys.partition_of(message.id)) if promised else None,
+            int(promised),
+            int(message.hold_for_unknown),
+            message.supersedes or "",
+        ]
+
+    def release(self, partition: Partition, ids: Sequence[MessageId]) -> None:
+        """Take messages out of ingress that stand in their inboxes."""
+        if ids:
+            self._redis.call(
+                self._scripts["release"].bind(
+                    keys={"ingress": self.keys.ingress(partition)}, args={}, more_args=ids
+                )
+            )
+
+    def idle_partitions_with_work(self, now_ms: int) -> list[Partition]:
+        """Partitions where messages wait and nobody is draining."""
+        numbers = self.keys.all_partitions()
+        found = self._redis.commands(
+            [
+                command
+                for partition in map(Partition, numbers)
+                for command in (
+                    ("ZCARD", self.keys.ingress(partition)),
+                    ("ZCOUNT", self.keys.delayed(partition), "-inf", now_ms),
+                    ("EXISTS", self.keys.drainer(partition)),
+                )
+            ]
+        )
+        return [
+            Partition(number)
+            for number in numbers
+            if (found[3 * number] or found[3 * number + 1]) and not found[3 * number + 2]
+        ]

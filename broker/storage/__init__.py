@@ -1,0 +1,1 @@
+"""How the broker reaches Redis: connections, keys, scripts, doorbell, migrations."""

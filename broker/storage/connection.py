@@ -1,0 +1,189 @@
+"""Connections to Redis: one server, Sentinel or Cluster by URL, and the errors of all three.
+
+| URL | meaning |
+|---|---|
+| `redis://`, `rediss://`, `unix://` | one server |
+| `redis+cluster://host:port` | Redis Cluster, found from any of its nodes |
+| `redis+sentinel://host:port/<master name>` | the master that Sentinel names |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    ResponseError,
+    TryAgainError,
+)
+from redis.exceptions import (
+    ConnectionError as RedisConnectionError,
+)
+from redis.exceptions import (
+    TimeoutError as RedisTimeoutError,
+)
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from broker.kernel.errors import StorageFullError, StorageUnavailableError
+from broker.storage.scripts import Argument, Call, Outcome
+
+Client = redis.Redis
+Command = tuple[Argument, ...]
+
+_RETRY_AFTER_SECONDS: Final = 1.0
+_CONNECT_TIMEOUT_SECONDS: Final = 2.0
+_REPLY_TIMEOUT_SECONDS: Final = 10.0
+
+# Answers of a server that is there but can't serve now: failing over, a replica, a slow script.
+_PASSING: Final = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError)
+_PASSING_CODES: Final = ("BUSY", "MISCONF", "NOREPLICAS")
+
+
+def connect(url: str, *, blocking: bool = False) -> Client:
+    """A client for `url`. `blocking` is for subscribers: their reads have no time limit.
+
+    Nothing is sent twice by itself: a call whose reply was lost may have been carried out, and
+    only the caller knows whether it may be repeated.
+    """
+    options: dict[str, Any] = {
+        "protocol": 2,
+        "socket_connect_timeout": _CONNECT_TIMEOUT_SECONDS,
+        "socket_timeout": None if blocking else _REPLY_TIMEOUT_SECONDS,
+        "socket_keepalive": True,
+    }
+    parts = urlsplit(url)
+    if parts.scheme == "redis+cluster":
+        node = urlunsplit(parts._replace(scheme="redis"))
+        cluster: Any = RedisCluster.from_url(node, **options)
+        return cluster  # type: ignore[no-any-return] # offers the same commands
+    options["retry"] = Retry(NoBackoff(), 0)
+    if parts.scheme == "redis+sentinel":
+        sentinel = Sentinel(
+            [(parts.hostname or "127.0.0.1", parts.port or 26379)],
+            sentinel_kwargs={"password": parts.password} if parts.password else None,
+        )
+        master: Client = sentinel.master_for(parts.path.strip("/") or "mymaster", **options)
+        return master
+    return redis.Redis.from_url(url, **options)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns what redis-py raises into the broker's own errors."""
+    try:
+        yield
+    except (RedisConnectionError, RedisTimeoutError, RedisClusterException) as error:
+        raise StorageUnavailableError(
+            "Redis cannot be reached. Nothing was half done; send the same again.",
+            retry_after_seconds=_RETRY_AFTER_SECONDS,
+        ) from error
+    except OutOfMemoryError as error:
+        raise StorageFullError(
+            "Redis is out of memory. Nothing was half done; try again when there is room.",
+            retry_after_seconds=_RETRY_AFTER_SECONDS,
+        ) from error
+    except ResponseError as error:
+        if isinstance(error, _PASSING) or str(error).startswith(_PASSING_CODES):
+            raise StorageUnavailableError(
+                "Redis is not ready. Nothing was half done; send the same again.",
+                retry_after_seconds=_RETRY_AFTER_SECONDS,
+            ) from error
+        raise
+
+
+def subscriber(url: str) -> Callable[[list[str]], Iterator[str | None]]:
+    """What listens on channels of `url`, with a connection of its own.
+
+    It yields None when the subscription stands, then each message. It ends with
+    `StorageUnavailableError` when the connection is lost; call it again.
+    """
+
+    def subscribe(channels: list[str]) -> Iterator[str | None]:
+        with translated():
+            client = connect(url, blocking=True)
+            pubsub = client.pubsub()
+            try:
+                pubsub.subscribe(*channels)
+                for event in pubsub.listen():  # type: ignore[no-untyped-call]
+                    if event["type"] == "message":
+                        yield event["data"].decode()
+                    elif event["data"] == len(channels):
+                        yield None
+            finally:
+                pubsub.close()
+                client.close()
+
+    return subscribe
+
+
+class Redis:
+    """What the stores use: scripts and plain commands, alone or many in one trip.
+
+    A server that does not know a script (restarted, failed over) answers NOSCRIPT without having
+    done anything; the call is then repeated with the script's text.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def call(self, call: Call) -> Outcome:
+        """Carry out one transition."""
+        with translated():
+            try:
+                reply = self.client.execute_command(*call.evalsha())  # type: ignore[no-untyped-call]
+            except NoScriptError:
+                reply = self.client.execute_command(*call.eval())  # type: ignore[no-untyped-call]
+        return call.script.outcome(reply)
+
+    def call_many(self, calls: Sequence[Call]) -> list[Outcome]:
+        """Carry out several transitions in one trip, in this order; each is atomic by itself."""
+        if not calls:
+            return []
+        replies = self._trip([call.evalsha() for call in calls])
+        unknown = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if unknown:
+            again = self._trip([calls[index].eval() for index in unknown])
+            for index, reply in zip(unknown, again, strict=True):
+                replies[index] = reply
+        with translated():
+            return [
+                call.script.outcome(_raised(reply))
+                for call, reply in zip(calls, replies, strict=True)
+            ]
+
+    def command(self, *command: Argument) -> Any:
+        """One plain command."""
+        with translated():
+            return self.client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+    def commands(self, commands: Sequence[Command]) -> list[Any]:
+        """Several plain commands in one trip."""
+        if not commands:
+            return []
+        replies = self._trip(commands)
+        with translated():
+            return [_raised(reply) for reply in replies]
+
+    def _trip(self, commands: Sequence[Command]) -> list[Any]:
+        with translated(), self.client.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+            return pipeline.execute(raise_on_error=False)
+
+
+def _raised(reply: Any) -> Any:
+    if isinstance(reply, Exception):
+        raise reply
+    return reply

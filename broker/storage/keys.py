@@ -1,0 +1,313 @@
+"""Every Redis key of the station, and nowhere else.
+
+Keys carry a hash tag `{<namespace>:p<NN>}`, so that all that one script touches lies in one slot
+of a Redis Cluster. A message lives in its sender's partition, an inbox in its recipient's.
+`docs/redis-schema.md` is generated from the decorations below.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from broker.kernel.ids import AgentId, MessageId, Partition, partition_for, partition_of
+
+_Method = TypeVar("_Method", bound=Callable[..., str])
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyKind:
+    """What the schema document says of one kind of key; the method's docstring is its meaning."""
+
+    method: str
+    type: str
+    lifetime: str
+    owner: str
+
+
+CATALOGUE: Final[list[KeyKind]] = []
+
+
+def _key(*, type: str, lifetime: str, owner: str) -> Callable[[_Method], _Method]:  # noqa: A002 - Redis's own word
+    def register(method: _Method) -> _Method:
+        CATALOGUE.append(KeyKind(method=method.__name__, type=type, lifetime=lifetime, owner=owner))
+        return method
+
+    return register
+
+
+class Keys:
+    """The names of one station's keys."""
+
+    def __init__(self, namespace: str, partitions: int) -> None:
+        self.namespace = namespace
+        self.partitions = partitions
+        self._tags = [f"{{{namespace}:p{number:02d}}}:" for number in range(partitions)]
+        self._station = f"{{{namespace}}}:"
+
+    def all_partitions(self) -> range:
+        """The numbers of all partitions."""
+        return range(self.partitions)
+
+    def partition_for(self, name: str) -> Partition:
+        """The partition of an agent or a thread."""
+        return partition_for(name, self.partitions)
+
+    def partition_of(self, identifier: str) -> Partition:
+        """The partition that a message's, dead letter's or recurring message's id carries."""
+        return partition_of(identifier, self.partitions)
+
+    def _of_agent(self, agent: str) -> str:
+        return self._tags[partition_for(agent, self.partitions)]
+
+    def _of_id(self, identifier: str) -> str:
+        return self._tags[partition_of(identifier, self.partitions)]
+
+    # --- the sender's side: messages on their way -------------------------------------------
+
+    @_key(type="string", lifetime="until retention after the last verdict", owner="messaging")
+    def message(self, message: MessageId) -> str:
+        """The immutable record of a message, msgpack."""
+        return f"{self._of_id(message)}message:{message}"
+
+    @_key(type="zset", lifetime="permanent", owner="messaging")
+    def ingress(self, partition: Partition) -> str:
+        """Accepted messages that stand in no inbox yet, by order (priority, then sequence)."""
+        return f"{self._tags[partition]}ingress"
+
+    @_key(type="zset", lifetime="permanent", owner="messaging")
+    def delayed(self, partition: Partition) -> str:
+        """Accepted messages that wait for their delivery time: `<priority>:<id>` by due ms."""
+        return f"{self._tags[partition]}delayed"
+
+    @_key(type="string", lifetime="permanent", owner="storage")
+    def sequence(self, partition: Partition) -> str:
+        """Counter behind queue order, lease tokens and ids made inside Redis."""
+        return f"{self._tags[partition]}sequence"
+
+    @_key(type="zset", lifetime="trimmed as records leave", owner="messaging")
+    def history(self, partition: Partition) -> str:
+        """Ids of the messages sent from this partition, by acceptance in ms; behind listings."""
+        return f"{self._tags[partition]}history"
+
+    @_key(type="hash", lifetime="permanent", owner="messaging")
+    def sent(self, partition: Partition) -> str:
+        """Per named recipient, how many messages of this partition were ever meant for it.
+
+        Less `arrived` of the recipient's side, this is what is on its way: see admission.lua.
+        """
+        return f"{self._tags[partition]}sent"
+
+    @_key(type="hash", lifetime="permanent", owner="messaging")
+    def arrived(self, agent: AgentId) -> str:
+        """Per sender's partition, how many of its messages reached this inbox."""
+        return f"{self._of_agent(agent)}arrived:{agent}"
+
+    @_key(type="string", lifetime="WAYSTATION_IDEMPOTENCY_SECONDS", owner="messaging")
+    def idempotency(self, sender: AgentId, key: str) -> str:
+        """Which message a sender's idempotency key stands for: `<message id> <fingerprint>`."""
+        digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+        return f"{self._of_agent(sender)}idempotency:{sender}:{digest}"
+
+    @_key(type="string", lifetime="as long as the record", owner="messaging")
+    def verdict(self, message: MessageId) -> str:
+        """`<state> <ms>` of a message that was withdrawn before it was routed."""
+        return f"{self._of_id(message)}verdict:{message}"
+
+    @_key(type="set", lifetime="as long as the record", owner="routing")
+    def audience(self, message: MessageId) -> str:
+        """Whom a message to several was routed to."""
+        return f"{self._of_id(message)}audience:{message}"
+
+    @_key(type="set", lifetime="until the last verdict", owner="routing")
+    def outstanding(self, message: MessageId) -> str:
+        """Recipients of a message to several that have no verdict yet."""
+        return f"{self._of_id(message)}outstanding:{message}"
+
+    @_key(type="zset", lifetime="as long as its newest message", owner="messaging")
+    def thread(self, thread: str) -> str:
+        """Ids of a conversation's messages after the first, by acceptance in ms."""
+        return f"{self._of_agent(thread)}thread:{thread}"
+
+    @_key(type="string", lifetime="1 s", owner="storage")
+    def bell(self, partition: Partition) -> str:
+        """Set while a wake-up for this partition is under way, so that nobody rings twice."""
+        return f"{self._tags[partition]}bell"
+
+    @_key(type="string", lifetime="3 s, renewed with each batch", owner="routing")
+    def drainer(self, partition: Partition) -> str:
+        """`<token> <order>`: who routes this partition, and up to which order it has taken."""
+        return f"{self._tags[partition]}drainer"
+
+    # --- the recipient's side: inboxes ------------------------------------------------------
+
+    @_key(type="zset", lifetime="permanent", owner="messaging")
+    def inbox(self, agent: AgentId) -> str:
+        """Message ids ready to be leased, by order (priority, then sequence)."""
+        return f"{self._of_agent(agent)}inbox:{agent}"
+
+    @_key(type="zset", lifetime="permanent", owner="messaging")
+    def leased(self, agent: AgentId) -> str:
+        """Message ids handed out, by the end of their lease in ms."""
+        return f"{self._of_agent(agent)}leased:{agent}"
+
+    @_key(type="zset", lifetime="permanent", owner="messaging")
+    def waiting(self, agent: AgentId) -> str:
+        """Message ids between two attempts, by the time of the next in ms."""
+        return f"{self._of_agent(agent)}waiting:{agent}"
+
+    @_key(type="zset", lifetime="permanent", owner="messaging")
+    def expiring(self, agent: AgentId) -> str:
+        """Ids of all unfinished deliveries, by the end of the message's life in ms."""
+        return f"{self._of_agent(agent)}expiring:{agent}"
+
+    @_key(type="hash", lifetime="permanent", owner="messaging")
+    def deliveries(self, agent: AgentId) -> str:
+        """Message id to its unfinished delivery (delivery.lua); its length is the depth."""
+        return f"{self._of_agent(agent)}deliveries:{agent}"
+
+    @_key(type="hash", lifetime="retention after the verdict", owner="messaging")
+    def receipts(self, agent: AgentId) -> str:
+        """Message id to its finished delivery; keeps a late routing from bringing it back."""
+        return f"{self._of_agent(agent)}receipts:{agent}"
+
+    @_key(type="zset", lifetime="retention after the verdict", owner="messaging")
+    def leaving(self, agent: AgentId) -> str:
+        """Message ids of finished deliveries, by when their receipt leaves, in ms."""
+        return f"{self._of_agent(agent)}leaving:{agent}"
+
+    @_key(type="zset", lifetime="permanent", owner="messaging")
+    def alarms(self, partition: Partition) -> str:
+        """Agents by the earliest moment in ms at which something of their inbox falls due."""
+        return f"{self._tags[partition]}alarms"
+
+    @_key(type="zset", lifetime="until concluded", owner="messaging")
+    def concluded(self, partition: Partition) -> str:
+        """Outbox: `<verdict> <message id> <agent>` whose sender's side has yet to be told."""
+        return f"{self._tags[partition]}concluded"
+
+    def arrivals(self, partition: Partition) -> str:
+        """The pub/sub channel that names agents of this partition to whom something came."""
+        return f"{self._tags[partition]}arrivals"
+
+    # --- dead letters -----------------------------------------------------------------------
+
+    @_key(type="hash", lifetime="WAYSTATION_DEAD_LETTER_RETENTION_SECONDS", owner="messaging")
+    def dead_letters(self, partition: Partition) -> str:
+        """Dead letter id to its entry (includes/dead_letter.lua), of this partition's agents."""
+        return f"{self._tags[partition]}dead_letters"
+
+    @_key(type="zset", lifetime="WAYSTATION_DEAD_LETTER_RETENTION_SECONDS", owner="messaging")
+    def dead_index(self, partition: Partition) -> str:
+        """Dead letter ids by the time of death in ms."""
+        return f"{self._tags[partition]}dead_index"
+
+    @_key(type="zset", lifetime="permanent", owner="messaging")
+    def dead_due(self, partition: Partition) -> str:
+        """Dead letter ids by the time of their automatic retry in ms."""
+        return f"{self._tags[partition]}dead_due"
+
+    # --- agents -----------------------------------------------------------------------------
+
+    @_key(type="hash", lifetime="until deleted", owner="directory")
+    def agent(self, agent: AgentId) -> str:
+        """An agent: profile (JSON), instance, epoch, last_seen, inbox limits."""
+        return f"{self._of_agent(agent)}agent:{agent}"
+
+    @_key(type="zset", lifetime="permanent", owner="directory")
+    def agents(self, partition: Partition) -> str:
+        """Ids of the registered agents, all at score 0: in the order of their names."""
+        return f"{self._tags[partition]}agents"
+
+    @_key(type="zset", lifetime="permanent", owner="directory")
+    def heartbeats(self, partition: Partition) -> str:
+        """Ids of agents that count as present, by the last sign of life in ms."""
+        return f"{self._tags[partition]}heartbeats"
+
+    # --- recurring messages -----------------------------------------------------------------
+
+    @_key(type="hash", lifetime="until cancelled or expired, then retention", owner="messaging")
+    def recurring(self, partition: Partition) -> str:
+        """Recurring message id to its definition, msgpack."""
+        return f"{self._tags[partition]}recurring"
+
+    @_key(type="zset", lifetime="permanent", owner="messaging")
+    def recurring_due(self, partition: Partition) -> str:
+        """Ids of active recurring messages by their next time in ms."""
+        return f"{self._tags[partition]}recurring_due"
+
+    @_key(type="list", lifetime="as long as its recurring message; newest 100", owner="messaging")
+    def recurring_history(self, recurring: str) -> str:
+        """What a recurring message sent: newest first, msgpack."""
+        return f"{self._of_id(recurring)}recurring_history:{recurring}"
+
+    # --- watching ---------------------------------------------------------------------------
+
+    @_key(type="stream", lifetime="newest WAYSTATION_ACTIVITY_MAX_EVENTS", owner="storage")
+    def activity(self, partition: Partition) -> str:
+        """Every move of every delivery: past-tense event name and ids, no payload."""
+        return f"{self._tags[partition]}activity"
+
+    @_key(type="hash", lifetime="permanent", owner="operations")
+    def counters(self, partition: Partition) -> str:
+        """How often each event happened, and the buckets of the latency histogram."""
+        return f"{self._tags[partition]}counters"
+
+    # --- the station itself -----------------------------------------------------------------
+
+    @_key(type="hash", lifetime="permanent", owner="storage")
+    def station(self) -> str:
+        """Version of the data and the number of partitions that it was laid out for."""
+        return f"{self._station}station"
+
+    @_key(type="string", lifetime="6 s, renewed every 2 s", owner="operations")
+    def worker(self, role: str, name: str) -> str:
+        """A living process of the station: JSON with its role, host, pid, start."""
+        return f"{self._station}worker:{role}:{name}"
+
+    @_key(type="zset", lifetime="permanent", owner="operations")
+    def workers(self) -> str:
+        """`<role>:<name>` of the processes by their last sign of life in ms."""
+        return f"{self._station}workers"
+
+    @_key(type="list", lifetime="newest 2,880", owner="operations")
+    def health_history(self) -> str:
+        """Health reports, newest first, JSON."""
+        return f"{self._station}health_history"
+
+    @_key(type="hash", lifetime="permanent", owner="operations")
+    def alerts(self) -> str:
+        """Name of an alert that stands, to since when and how it was last reported."""
+        return f"{self._station}alerts"
+
+    @_key(type="list", lifetime="newest 120", owner="operations")
+    def samples(self) -> str:
+        """Snapshots of the counters taken by schedule, newest first; rates come from them."""
+        return f"{self._station}samples"
+
+    @_key(type="hash", lifetime="permanent", owner="operations")
+    def thresholds(self) -> str:
+        """Alert thresholds that an operator has changed."""
+        return f"{self._station}thresholds"
+
+    # --- on the jobs server -----------------------------------------------------------------
+
+    @_key(type="set", lifetime="permanent", owner="storage")
+    def ringing(self) -> str:
+        """Partitions that a routing worker is asked to drain."""
+        return f"{self._station}ringing"
+
+    @_key(type="string", lifetime="1 s", owner="storage")
+    def routing_job(self) -> str:
+        """Set while a routing job is on its way, so that one job serves many rings."""
+        return f"{self._station}routing_job"
+
+    def jobs_queue(self, role: str) -> str:
+        """The name of the RQ queue of a worker pool."""
+        return f"{self.namespace}-{role}"
+
+    def scheduler_prefix(self) -> str:
+        """What stands before every key of the station's scheduler."""
+        return f"{self._station}scheduler"

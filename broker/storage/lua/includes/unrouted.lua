@@ -1,0 +1,34 @@
+-- Messages that stand in no inbox yet. Expects ingress, delayed, sent, drainer.
+local ORDER_STEP = 2 ^ 48
+
+-- A delayed message keeps its priority in its name, since its score is its time.
+local function delayed_member(order_base, id)
+  return string.format('%d:%s', 9 - order_base / ORDER_STEP, id)
+end
+
+local function split_delayed(member)
+  local priority, id = member:match('^(%d):(.+)$')
+  return (9 - tonumber(priority)) * ORDER_STEP, id
+end
+
+-- Whether a routing worker may have this message in its hands: it took all up to some order.
+local function in_flight(order)
+  local holder = redis.call('GET', drainer)
+  return holder and order <= tonumber(holder:match(' (%S+)$'))
+end
+
+-- `message` is {id, order base, recipients, record ms}. Gives withdrawn, in_flight or absent.
+local function withdraw_unrouted(message, verdict_key, verdict, now)
+  local id, order_base, recipients, record_ms = unpack(message)
+  if redis.call('ZREM', delayed, delayed_member(order_base, id)) == 0 then
+    local order = redis.call('ZSCORE', ingress, id)
+    if not order then return 'absent' end
+    if in_flight(tonumber(order)) then return 'in_flight' end
+    redis.call('ZREM', ingress, id)
+  end
+  for _, recipient in ipairs(recipients) do
+    redis.call('HINCRBY', sent, recipient, -1)
+  end
+  redis.call('SET', verdict_key, verdict .. ' ' .. now, 'PX', record_ms)
+  return 'withdrawn'
+end

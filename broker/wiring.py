@@ -1,0 +1,123 @@
+"""The composition root: the only place where the broker's parts are put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from broker.directory.agents import Agents
+from broker.directory.store import AgentStore
+from broker.kernel.clock import Clock, seconds_to_ms, system_clock
+from broker.messaging.arrivals import Arrivals
+from broker.messaging.dead_letters import DeadLetters
+from broker.messaging.inbox import Inboxes
+from broker.messaging.policy import MessagePolicy
+from broker.messaging.queue import MessageQueue, Neighbours
+from broker.messaging.receipts import MessageArchive
+from broker.messaging.settlement import Settlement
+from broker.messaging.store import MessageStore
+from broker.messaging.withdrawal import Withdrawals
+from broker.routing.engine import RoutingContext
+from broker.routing.router import Router
+from broker.routing.store import RoutingStore
+from broker.routing.targets import named_recipients
+from broker.storage.connection import Redis, connect, subscriber
+from broker.storage.doorbell import Doorbell
+from broker.storage.keys import Keys
+from broker.storage.migrations import migrate
+from config.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broker:
+    """The domain, ready to use; every process of the station builds one."""
+
+    keys: Keys
+    redis: Redis
+    jobs: Redis
+    doorbell: Doorbell
+    agents: Agents
+    queue: MessageQueue
+    inboxes: Inboxes
+    archive: MessageArchive
+    withdrawals: Withdrawals
+    dead_letters: DeadLetters
+    settlement: Settlement
+    router: Router
+
+    def prepare(self) -> None:
+        """Bring the data to this version. Raises `DataVersionError`, `StorageUnavailableError`."""
+        migrate(self.redis, self.keys)
+        self.agents.ensure_built_in()
+
+
+def message_policy(settings: Settings) -> MessagePolicy:
+    """The limits of the settings, in the domain's units."""
+    return MessagePolicy(
+        max_body_bytes=settings.max_body_bytes,
+        max_depth=settings.queue_max_depth,
+        ttl_ms=seconds_to_ms(settings.message_ttl_seconds),
+        max_ttl_ms=seconds_to_ms(settings.message_max_ttl_seconds),
+        retention_ms=seconds_to_ms(settings.retention_seconds),
+        idempotency_ms=seconds_to_ms(settings.idempotency_seconds),
+        lease_ms=seconds_to_ms(settings.lease_seconds),
+        max_lease_ms=seconds_to_ms(settings.lease_max_seconds),
+        retry_delay_ms=seconds_to_ms(settings.retry_delay_seconds),
+        retry_max_delay_ms=seconds_to_ms(settings.retry_max_delay_seconds),
+        max_attempts=settings.max_attempts,
+        dead_letter_retry_ms=seconds_to_ms(settings.dead_letter_retry_seconds),
+        dead_letter_max_retries=settings.dead_letter_max_retries,
+        dead_letter_retention_ms=seconds_to_ms(settings.dead_letter_retention_seconds),
+        activity_cap=settings.activity_max_events,
+    )
+
+
+def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
+    """Put the broker together. Connects lazily: Redis may come later, or go and come back."""
+    if settings.redis_url is None:
+        raise ValueError("the settings name no Redis")
+    policy = message_policy(settings)
+    keys = Keys(settings.namespace, settings.partitions)
+    redis = Redis(connect(settings.redis_url))
+    jobs = Redis(connect(settings.jobs_redis_url or settings.redis_url))
+    doorbell = Doorbell(jobs, keys)
+    store = MessageStore(redis, keys, policy)
+    arrivals = Arrivals(subscriber(settings.redis_url), keys)
+
+    agents = Agents(
+        AgentStore(redis, keys, activity_cap=policy.activity_cap),
+        clock=clock,
+        stale_after_ms=seconds_to_ms(settings.stale_after_seconds),
+        offline_after_ms=seconds_to_ms(settings.offline_after_seconds),
+        session_ended=lambda agent: inboxes.return_all(agent),
+        deleted=lambda agent: inboxes.bury_all(agent),
+    )
+    inboxes = Inboxes(store, policy, arrivals, agents.near_names)
+    dead_letters = DeadLetters(store, policy)
+    return Broker(
+        keys=keys,
+        redis=redis,
+        jobs=jobs,
+        doorbell=doorbell,
+        agents=agents,
+        queue=MessageQueue(
+            store,
+            policy,
+            clock,
+            Neighbours(
+                named_recipients=named_recipients,
+                near_names=agents.near_names,
+                ring=doorbell.ring,
+            ),
+        ),
+        inboxes=inboxes,
+        archive=MessageArchive(store, clock),
+        withdrawals=Withdrawals(store, clock),
+        dead_letters=dead_letters,
+        settlement=Settlement(store, policy, dead_letters, clock),
+        router=Router(
+            RoutingStore(redis, keys, policy),
+            doorbell,
+            RoutingContext(everyone=agents.broadcast_audience),
+            clock,
+        ),
+    )
