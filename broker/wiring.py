@@ -88,8 +88,9 @@ def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
         clock=clock,
         stale_after_ms=seconds_to_ms(settings.stale_after_seconds),
         offline_after_ms=seconds_to_ms(settings.offline_after_seconds),
-        session_ended=lambda agent: inboxes.return_all(agent),
-        deleted=lambda agent: inboxes.bury_all(agent),
+        # The two contexts need each other; inboxes are not there yet.
+        session_ended=lambda agent: inboxes.return_all(agent),  # noqa: PLW0108
+        deleted=lambda agent: inboxes.bury_all(agent),  # noqa: PLW0108
     )
     inboxes = Inboxes(store, policy, arrivals, agents.near_names)
     dead_letters = DeadLetters(store, policy)

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from broker.kernel.errors import (
@@ -143,7 +144,7 @@ class DeadLetters:
     ) -> list[tuple[DeadLetterId, BrokerError | None]]:
         """Retry the open dead letters that match, newest first; what refused each, if anything."""
         return [
-            (letter.id, _error_of(lambda letter=letter: self.retry(letter.id)))
+            (letter.id, _error_of(partial(self.retry, letter.id)))
             for letter in self._open(wanted, limit)
         ]
 
@@ -152,7 +153,7 @@ class DeadLetters:
     ) -> list[tuple[DeadLetterId, BrokerError | None]]:
         """Resolve the open dead letters that match, newest first."""
         return [
-            (letter.id, _error_of(lambda letter=letter: self.resolve(letter.id, resolution)))
+            (letter.id, _error_of(partial(self.resolve, letter.id, resolution)))
             for letter in self._open(wanted, limit)
         ]
 
@@ -161,7 +162,7 @@ class DeadLetters:
         key = self._store.keys.dead_due(partition)
         names = self._store.redis.command("ZRANGEBYSCORE", key, "-inf", now_ms, "LIMIT", 0, limit)
         for name in names:
-            refused = _error_of(lambda name=name: self.retry(DeadLetterId(name.decode())))
+            refused = _error_of(partial(self.retry, DeadLetterId(name.decode())))
             if refused is not None and refused.permanent:
                 self._store.redis.command("ZREM", key, name)
         return len(names)

@@ -1,6 +1,6 @@
 """What time does to messages: ended leases, waits, lives and retentions.
 
-Partition by partition. Each pass is safe to repeat and to run beside another; it is bounded, and says how much it did.
+Each pass is safe to repeat and to run beside another; it is bounded, and says how much it did.
 """
 
 from __future__ import annotations

@@ -41,6 +41,8 @@ from broker.storage.scripts import Argument, Call, Outcome
 
 Client = redis.Redis
 Command = tuple[Argument, ...]
+Reply = Any
+"""What Redis answers: its type is the command's."""
 
 _RETRY_AFTER_SECONDS: Final = 1.0
 _CONNECT_TIMEOUT_SECONDS: Final = 2.0
@@ -70,11 +72,12 @@ def connect(url: str, *, blocking: bool = False) -> Client:
         return cluster  # type: ignore[no-any-return] # offers the same commands
     options["retry"] = Retry(NoBackoff(), 0)
     if parts.scheme == "redis+sentinel":
-        sentinel = Sentinel(
+        sentinel = Sentinel(  # type: ignore[no-untyped-call]
             [(parts.hostname or "127.0.0.1", parts.port or 26379)],
             sentinel_kwargs={"password": parts.password} if parts.password else None,
         )
-        master: Client = sentinel.master_for(parts.path.strip("/") or "mymaster", **options)
+        name = parts.path.strip("/") or "mymaster"
+        master: Client = sentinel.master_for(name, **options)  # type: ignore[no-untyped-call]
         return master
     return redis.Redis.from_url(url, **options)
 
@@ -113,10 +116,10 @@ def subscriber(url: str) -> Callable[[list[str]], Iterator[str | None]]:
     def subscribe(channels: list[str]) -> Iterator[str | None]:
         with translated():
             client = connect(url, blocking=True)
-            pubsub = client.pubsub()
+            pubsub = client.pubsub()  # type: ignore[no-untyped-call]
             try:
                 pubsub.subscribe(*channels)
-                for event in pubsub.listen():  # type: ignore[no-untyped-call]
+                for event in pubsub.listen():
                     if event["type"] == "message":
                         yield event["data"].decode()
                     elif event["data"] == len(channels):
@@ -163,7 +166,7 @@ class Redis:
                 for call, reply in zip(calls, replies, strict=True)
             ]
 
-    def command(self, *command: Argument) -> Any:
+    def command(self, *command: Argument) -> Reply:
         """One plain command."""
         with translated():
             return self.client.execute_command(*command)  # type: ignore[no-untyped-call]
@@ -183,7 +186,7 @@ class Redis:
             return pipeline.execute(raise_on_error=False)
 
 
-def _raised(reply: Any) -> Any:
+def _raised(reply: Reply) -> Reply:
     if isinstance(reply, Exception):
         raise reply
     return reply
