@@ -126,9 +126,8 @@ def directory(default: Path, about: str, *, relative_to: Path) -> Any:
     return _field(relative_to / default, about, legal, read)
 
 
-def redis_url(about: str, *, name: str) -> Any:
+def redis_url(about: str, *, name: str, schemes: tuple[str, ...]) -> Any:
     """Declare the address of a Redis server; it may hold a password, so no repr shows it."""
-    schemes = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
     legal = "a URL that begins with " + ", ".join(f"{scheme}://" for scheme in schemes)
 
     def check(value: str) -> None:

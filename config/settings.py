@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 DAY_SECONDS = 86_400
 
+_SERVER_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
+_CLUSTER_SCHEME = "redis+cluster"
+
 
 class SettingsError(ValueError):
     """The environment holds something that no station can run with; every problem is listed."""
@@ -35,10 +38,12 @@ class Settings:
     redis_url: str | None = declare.redis_url(
         "The Redis that keeps all state. Unset: the station runs its own, on loopback.",
         name="REDIS_URL",
+        schemes=(*_SERVER_SCHEMES, _CLUSTER_SCHEME),
     )
     jobs_redis_url: str | None = declare.redis_url(
-        "Where RQ keeps its jobs. Unset: the same server.",
+        "Where RQ keeps its jobs. Unset: the same server, which must not be a cluster then.",
         name="JOBS_REDIS_URL",
+        schemes=_SERVER_SCHEMES,
     )
     redis_fsync: Literal["always", "everysec"] = declare.choice(
         "always",
@@ -230,6 +235,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         low, high = getattr(settings, lower), getattr(settings, upper)
         if low > high:
             yield f"{_name(lower)} ({low:g}) is more than {_name(upper)} ({high:g})."
+    if (settings.redis_url or "").startswith(_CLUSTER_SCHEME) and settings.jobs_redis_url is None:
+        yield "REDIS_URL is a cluster, where RQ can't keep its jobs: set JOBS_REDIS_URL as well."
     if settings.auth == "required":
         yield (
             "WAYSTATION_AUTH=required is not available in this version: API keys come in a later"

@@ -5,11 +5,13 @@ longer before each try. Neither suits a station, so `startsecs` is 0 (it never c
 failed) and station.child makes the pause, always the same one.
 """
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
 
 from config.settings import ROOT
+from station.errors import StationError
 from station.layout import Layout
 from station.procfile import Entry
 
@@ -55,22 +57,26 @@ priority = 2
 
 
 def render(entries: Sequence[Entry], layout: Layout, *, supervisor_pid: int) -> str:
-    """Return the text of supervisord.conf for these processes."""
+    """Return the text of supervisord.conf for these processes.
+
+    Raises:
+        StationError: for a path or command that supervisord's format can't carry.
+    """
     users = [entry.name for entry in entries if entry.name != "redis"]
     programs = "".join(
         _PROGRAM.format(
             name=entry.name,
-            command=_escape(shlex.join(_launch(entry, layout, supervisor_pid))),
+            command=_plain(shlex.join(_launch(entry, layout, supervisor_pid))),
             priority=1 if entry.name == "redis" else 2,
             stop_seconds=STOP_SECONDS,
-            log=_escape(str(layout.log_of(entry.name))),
+            log=_plain(str(layout.log_of(entry.name))),
         )
         for entry in entries
     )
     supervisor = _SUPERVISOR.format(
-        log=_escape(str(layout.log_of("station"))),
-        pidfile=_escape(str(layout.run / "station.pid")),
-        root=_escape(str(ROOT)),
+        log=_plain(str(layout.log_of("station"))),
+        pidfile=_plain(str(layout.run / "station.pid")),
+        root=_plain(str(ROOT)),
     )
     return supervisor + programs + _GROUP.format(names=",".join(users))
 
@@ -81,6 +87,12 @@ def _launch(entry: Entry, layout: Layout, supervisor_pid: int) -> list[str]:
     return [*launcher, str(supervisor_pid), str(layout.starts_of(entry.name)), *entry.command]
 
 
-def _escape(text: str) -> str:
-    """Keep supervisord from expanding % and from taking what follows ` ;` for a comment."""
-    return text.replace("%", "%%").replace(" ;", "\\ ;")
+def _plain(text: str) -> str:
+    """Return the text if supervisord takes it as it stands.
+
+    It begins a comment at ` ;` and ` #`, which can't be escaped, and expands % once in a command
+    and twice in the name of a log.
+    """
+    if re.search(r"%|\s[;#]", text):
+        raise StationError(f"No path or command may hold % or a space before ; or #: {text}")
+    return text

@@ -1,6 +1,7 @@
 """The Procfile, and the supervisor's configuration made from it."""
 
 import configparser
+import shlex
 from pathlib import Path
 
 import pytest
@@ -77,14 +78,19 @@ def test_redis_stops_after_everything_that_uses_it(tmp_path: Path) -> None:
     assert users["programs"].split(",") == [e.name for e in entries if e.name != "redis"]
 
 
-def test_characters_that_supervisord_would_interpret_are_kept(tmp_path: Path) -> None:
-    entry = Entry(name="web", command=("serve", "100%", "a b"))
+def test_words_with_spaces_stay_one_word(tmp_path: Path) -> None:
+    entry = Entry(name="web", command=("serve", "a b"))
 
-    command = rendered((entry,), tmp_path / "50% off")["program:web"]["command"]
+    command = rendered((entry,), tmp_path / "my files")["program:web"]["command"]
 
-    assert "100%%" in command
-    assert "'a b'" in command
-    assert "50%% off" in command
+    assert shlex.split(command)[-2:] == ["serve", "a b"]
+    assert str(tmp_path / "my files" / "run" / "web.starts") in shlex.split(command)
+
+
+@pytest.mark.parametrize("name", ["a ;b", "a #b", "50%"])
+def test_a_path_that_supervisord_would_change_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StationError, match="No path or command"):
+        rendered((Entry(name="web", command=("serve",)),), tmp_path / name)
 
 
 def test_the_supervisor_has_no_server_of_its_own(tmp_path: Path) -> None:

@@ -146,6 +146,17 @@ def test_a_bad_redis_url_is_refused_without_showing_it(url: str) -> None:
     assert url not in problem
 
 
+def test_jobs_need_a_server_of_their_own_beside_a_cluster() -> None:
+    cluster = {"REDIS_URL": "redis+cluster://127.0.0.1:7000"}
+
+    (problem,) = problems_of(cluster)
+    settings = load_settings(cluster | {"JOBS_REDIS_URL": "redis://127.0.0.1:6379"})
+
+    assert "set JOBS_REDIS_URL" in problem
+    assert settings.jobs_redis_url == "redis://127.0.0.1:6379"
+    assert problems_of({"REDIS_URL": "redis://h", "JOBS_REDIS_URL": cluster["REDIS_URL"]})
+
+
 def test_the_embedded_redis_is_found_by_the_file_it_left(tmp_path: Path) -> None:
     environ = {"WAYSTATION_DATA_DIR": str(tmp_path)}
     url_file = load_settings(environ).embedded_redis_url_file
