@@ -59,6 +59,11 @@ class Keys:
         """The partition that a message's, dead letter's or recurring message's id carries."""
         return partition_of(identifier, self.partitions)
 
+    @staticmethod
+    def _digest(text: str) -> str:
+        """What stands in a key for text of the caller's, of whatever length and characters."""
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
     def _of_agent(self, agent: str) -> str:
         return self._tags[partition_for(agent, self.partitions)]
 
@@ -108,8 +113,7 @@ class Keys:
     @_key(type="string", lifetime="WAYSTATION_IDEMPOTENCY_SECONDS", owner="messaging")
     def idempotency(self, sender: AgentId, key: str) -> str:
         """Which message a sender's idempotency key stands for: `<message id> <fingerprint>`."""
-        digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
-        return f"{self._of_agent(sender)}idempotency:{sender}:{digest}"
+        return f"{self._of_agent(sender)}idempotency:{sender}:{self._digest(key)}"
 
     @_key(type="string", lifetime="as long as the record", owner="messaging")
     def verdict(self, message: MessageId) -> str:
