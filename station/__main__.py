@@ -4,6 +4,7 @@ import fcntl
 import os
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -38,6 +39,8 @@ def main() -> None:
     _allow_open_files()
     command = [sys.executable, "-m", "station.announce", str(os.getpid())]
     subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)  # noqa: S603 - our own module
+    # A closed terminal would make supervisord reload, and lose the lock: it is not to hear of it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     supervisor = [sys.executable, "-m", "supervisor.supervisord", "-c"]
     os.chdir(ROOT)
     os.execv(sys.executable, [*supervisor, str(layout.supervisor_config)])  # noqa: S606

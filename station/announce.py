@@ -48,7 +48,7 @@ def main() -> None:
             _say(_READY.format(url=_url(settings), data=layout.data_dir, logs=layout.logs))
             return
         time.sleep(_POLL_SECONDS)
-    _say("\n".join(_reasons(status, body, layout)) + "\n")
+    _say("\n".join(reasons(status, body, layout)) + "\n")
 
 
 def _ask(settings: Settings) -> tuple[int, bytes]:
@@ -64,7 +64,7 @@ def _ask(settings: Settings) -> tuple[int, bytes]:
         connection.close()
 
 
-def _reasons(status: int, body: bytes, layout: Layout) -> list[str]:
+def reasons(status: int, body: bytes, layout: Layout) -> list[str]:
     """Say which processes are not up, by their starts and by the answer, and where to look."""
     lines = [f"The station is not ready after {READY_WITHIN_SECONDS} seconds; it goes on trying."]
     for entry in procfile.parse((ROOT / "Procfile").read_text()):

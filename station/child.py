@@ -5,6 +5,7 @@ second rather than in a loop. Uses the standard library only: it runs before eve
 """
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ def main() -> None:
     """Wait if need be, note the start, and become the command."""
     parent, starts_file, *command = sys.argv[1:]
     die_with_parent(parent_pid=int(parent))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # blocked for supervisord alone
     _count_start(Path(starts_file))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     environ = os.environ | {"PATH": path}

@@ -113,6 +113,17 @@ def test_a_signal_stops_everything_cleanly(tmp_path: Path, sent: signal.Signals)
         assert "SIGKILL" not in (station.data_dir / "log" / "station.log").read_text()
 
 
+def test_a_closed_terminal_leaves_the_station_as_it_is(station: Station) -> None:
+    services = station.services()
+
+    station.process.send_signal(signal.SIGHUP)
+    station.get("-m", "workers", "retry").kill()  # noticed after the signal
+
+    until(lambda: station.find("-m", "workers", "retry"), within=5, what="supervision goes on")
+    assert len(services & station.services()) == len(services) - 1
+    assert "SIGHUP" not in (station.data_dir / "log" / "station.log").read_text()
+
+
 def test_a_second_station_in_the_same_directory_is_refused(station: Station) -> None:
     second = launch(station.data_dir, port=free_port())
 
