@@ -40,11 +40,13 @@ class Settlement:
         """Settle every inbox in which something has come due, and conclude every verdict."""
         now = self._clock()
         done = 0
-        for number in self._store.keys.all_partitions():
-            partition = Partition(number)
-            done += self._settle(partition, now)
-            done += self._conclude(partition)
-            done += self._dead_letters.retry_due(partition, now, _LETTERS)
+        for partition, work in self._store.due(now).items():
+            if work.alarms:
+                done += self._settle(partition, now)
+            if work.verdicts:
+                done += self._conclude(partition)
+            if work.letters:
+                done += self._dead_letters.retry_due(partition, now, _LETTERS)
         return done
 
     def trim(self) -> int:

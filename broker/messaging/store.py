@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from broker.kernel.ids import AgentId, MessageId, Partition
 from broker.kernel.priority import order_base
@@ -30,6 +30,14 @@ class Admission:
     arrived: int
     max_depth: int
     on_full: str
+
+
+class Due(NamedTuple):
+    """How much has come due in a partition: inboxes, verdicts to conclude, dead letters to retry."""
+
+    alarms: int
+    verdicts: int
+    letters: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,6 +297,28 @@ class MessageStore:
                 ("PEXPIRE", key, lifetime_ms, "GT"),
             ]
         )
+
+    def due(self, now_ms: int) -> dict[Partition, Due]:
+        """The partitions in which there is something for a sweep to do; one trip for all."""
+        partitions = [Partition(number) for number in self.keys.all_partitions()]
+        counts = iter(
+            self.redis.commands(
+                [
+                    command
+                    for partition in partitions
+                    for command in (
+                        ("ZCOUNT", self.keys.alarms(partition), "-inf", now_ms),
+                        ("ZCARD", self.keys.concluded(partition)),
+                        ("ZCOUNT", self.keys.dead_due(partition), "-inf", now_ms),
+                    )
+                ]
+            )
+        )
+        return {
+            partition: due
+            for partition in partitions
+            if any(due := Due(alarms=next(counts), verdicts=next(counts), letters=next(counts)))
+        }
 
     # --- between the two --------------------------------------------------------------------
 

@@ -33,9 +33,7 @@ class Withdrawals:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             where = self._store.withdraw_unrouted(message, "cancelled", self._clock())
-            if where == "withdrawn":
-                return
-            if where == "absent":
+            if where != "in_flight":
                 break
             if time.monotonic() > deadline:
                 raise StorageUnavailableError(
@@ -43,6 +41,7 @@ class Withdrawals:
                     retry_after_seconds=1,
                 )
             time.sleep(_PAUSE_SECONDS)
+        # A router that died half-way may have left it in ingress and in inboxes: look there as well.
         names = self._store.redis.command("SMEMBERS", self._store.keys.audience(identifier))
         recipients = sorted(AgentId(name.decode()) for name in names) or message.to
         outcomes = [
@@ -51,6 +50,7 @@ class Withdrawals:
             ).name
             for agent in recipients
         ]
-        if "withdrawn" not in outcomes:
+        reached = [outcome for outcome in outcomes if outcome != "absent"]
+        if "withdrawn" not in outcomes and (reached or where == "absent"):
             held = "a recipient holds it" if "leased" in outcomes else "it has its verdict"
             raise NotWaitingError(f"Message {identifier} cannot be cancelled any more: {held}.")

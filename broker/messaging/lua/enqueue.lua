@@ -42,7 +42,7 @@ for index = 3, #ARGV, 2 do
       local id, depth, arrived, max_depth = unpack(recipient)
       if max_depth > 0 then
         local on_the_way = tonumber(redis.call('HGET', sent, id) or 0) - arrived
-        if depth + on_the_way >= max_depth then verdict = { 'full', id } end
+        if depth + math.max(0, on_the_way) >= max_depth then verdict = { 'full', id } end
       end
     end
   end

@@ -27,7 +27,8 @@ local function withdraw_unrouted(message, verdict_key, verdict, now)
     redis.call('ZREM', ingress, id)
   end
   for _, recipient in ipairs(recipients) do
-    redis.call('HINCRBY', sent, recipient, -1)
+    -- Only agents named one by one were counted: see admission.lua.
+    if redis.call('HEXISTS', sent, recipient) == 1 then redis.call('HINCRBY', sent, recipient, -1) end
   end
   redis.call('SET', verdict_key, verdict .. ' ' .. now, 'PX', record_ms)
   return 'withdrawn'
