@@ -33,7 +33,7 @@ class Admission:
 
 
 class Due(NamedTuple):
-    """How much has come due in a partition: inboxes, verdicts to conclude, dead letters to retry."""
+    """How much has come due in a partition: inboxes, verdicts to conclude, dead letters."""
 
     alarms: int
     verdicts: int

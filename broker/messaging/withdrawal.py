@@ -41,7 +41,7 @@ class Withdrawals:
                     retry_after_seconds=1,
                 )
             time.sleep(_PAUSE_SECONDS)
-        # A router that died half-way may have left it in ingress and in inboxes: look there as well.
+        # A router that died half-way may have left it in ingress and in inboxes: look there too.
         names = self._store.redis.command("SMEMBERS", self._store.keys.audience(identifier))
         recipients = sorted(AgentId(name.decode()) for name in names) or message.to
         outcomes = [
