@@ -1,0 +1,108 @@
+"""Fixtures of all tests: a real Redis for each xdist worker, a fresh namespace for each test."""
+
+import dataclasses
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from broker.wiring import Broker, build_broker
+from config.settings import Settings, load_settings
+from tests.redis.servers import CHOICES, Server, binary_for, cluster_url, running, running_cluster
+
+MakeSettings = Callable[..., Settings]
+MakeBroker = Callable[..., Broker]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--redis",
+        choices=CHOICES,
+        default="embedded",
+        help="the server to test on: the wheel's, the system's, or a cluster of three nodes",
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RedisUnderTest:
+    """Where messages and jobs are kept; `nodes` are the processes that keep the messages."""
+
+    url: str
+    jobs_url: str
+    nodes: list[Server]
+
+    @property
+    def is_cluster(self) -> bool:
+        return len(self.nodes) > 1
+
+
+@pytest.fixture(scope="session")
+def redis_under_test(request: pytest.FixtureRequest) -> Iterator[RedisUnderTest]:
+    """The Redis that `--redis` chose. Most tests do without the disk; durability has its own."""
+    choice = request.config.getoption("--redis")
+    binary = binary_for(choice)
+    with ExitStack() as stack:
+        server = stack.enter_context(running(binary))
+        if choice == "cluster":
+            nodes = stack.enter_context(running_cluster(binary))
+            yield RedisUnderTest(url=cluster_url(nodes), jobs_url=server.url, nodes=nodes)
+        else:
+            yield RedisUnderTest(url=server.url, jobs_url=server.url, nodes=[server])
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_under_test: RedisUnderTest) -> str:
+    """Where messages are kept."""
+    return redis_under_test.url
+
+
+@pytest.fixture(scope="session")
+def jobs_redis_url(redis_under_test: RedisUnderTest) -> str:
+    """Where RQ keeps its jobs: always a single server."""
+    return redis_under_test.jobs_url
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace that no other test has."""
+    return f"test-{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def settings(redis_url: str, jobs_redis_url: str, namespace: str) -> MakeSettings:
+    """Make settings of this test's namespace; what is given replaces the defaults, unchecked."""
+    loaded = load_settings(
+        {
+            "REDIS_URL": redis_url,
+            "JOBS_REDIS_URL": jobs_redis_url,
+            "WAYSTATION_NAMESPACE": namespace,
+            "WAYSTATION_PARTITIONS": "4",
+        }
+    )
+
+    def make(**replaced: float | str | None) -> Settings:
+        return dataclasses.replace(loaded, **replaced)  # type: ignore[arg-type] # a test knows
+
+    return make
+
+
+@pytest.fixture
+def make_broker(settings: MakeSettings) -> Iterator[MakeBroker]:
+    """Build prepared brokers; several of one test share its namespace."""
+    with ExitStack() as stack:
+
+        def make(**replaced: float | str | None) -> Broker:
+            built = build_broker(settings(**replaced))
+            stack.callback(built.redis.client.close)
+            stack.callback(built.jobs.client.close)
+            built.prepare()
+            return built
+
+        yield make
+
+
+@pytest.fixture
+def broker(make_broker: MakeBroker) -> Broker:
+    """A prepared broker with the default limits, on four partitions."""
+    return make_broker()
