@@ -16,6 +16,7 @@ from broker.messaging.receipts import MessageArchive
 from broker.messaging.settlement import Settlement
 from broker.messaging.store import MessageStore
 from broker.messaging.withdrawal import Withdrawals
+from broker.operations.processes import Processes
 from broker.routing.engine import RoutingContext
 from broker.routing.router import Router
 from broker.routing.store import RoutingStore
@@ -43,6 +44,7 @@ class Broker:
     dead_letters: DeadLetters
     settlement: Settlement
     router: Router
+    processes: Processes
 
     def prepare(self) -> None:
         """Bring the data to this version. Raises `DataVersionError`, `StorageUnavailableError`."""
@@ -121,4 +123,5 @@ def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
             RoutingContext(everyone=agents.broadcast_audience),
             clock,
         ),
+        processes=Processes(redis, keys, clock),
     )

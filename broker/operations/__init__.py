@@ -1,0 +1,1 @@
+"""How the station itself is doing: its processes, measurements, health."""
