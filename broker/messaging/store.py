@@ -53,6 +53,24 @@ class Outgoing:
     superseded: Envelope | None
 
 
+def read_records(redis: Redis, keys: Keys, ids: Sequence[MessageId]) -> list[bytes | None]:
+    """The stored records of these messages, None where there is none.
+
+    One trip for all, and in it one command a partition: a command can't span two.
+    """
+    positions: dict[Partition, list[int]] = defaultdict(list)
+    for position, identifier in enumerate(ids):
+        positions[keys.partition_of(identifier)].append(position)
+    found = redis.commands(
+        [("MGET", *(keys.message(ids[one]) for one in group)) for group in positions.values()]
+    )
+    records: list[bytes | None] = [None] * len(ids)
+    for group, values in zip(positions.values(), found, strict=True):
+        for position, value in zip(group, values, strict=True):
+            records[position] = value
+    return records
+
+
 def inbox_keys(keys: Keys, agent: AgentId) -> dict[str, str]:
     """The keys that every move of an inbox names, whether or not it touches them."""
     partition = keys.partition_for(agent)
@@ -155,8 +173,10 @@ class MessageStore:
 
     def records(self, ids: Sequence[MessageId]) -> list[Message | None]:
         """The records of these messages, None where there is none; one trip for all."""
-        found = self.redis.commands([("GET", self.keys.message(identifier)) for identifier in ids])
-        return [decode(record) if record else None for record in found]
+        return [
+            decode(record) if record else None
+            for record in read_records(self.redis, self.keys, ids)
+        ]
 
     def admissions(self, sender_partition: Partition, agents: Sequence[AgentId]) -> list[Admission]:
         """What the inboxes of these agents say; one trip for all."""
