@@ -31,6 +31,7 @@ from broker.storage.scripts import Outcome
 _RECHECK_SECONDS: Final = 5.0
 _SCAN: Final = 200
 _RETURN_AT_ONCE: Final = 200
+_ACKNOWLEDGE_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,15 +201,21 @@ class Inboxes:
         self, agent: AgentId, done: Sequence[Acknowledgement], *, epoch: int | None = None
     ) -> list[BrokerError | None]:
         """Finish many; None for each that is finished, in order, else what refused it."""
-        arguments = [text for one in done for text in (one.message_id, one.token)]
-        outcome = self._store.inbox_move(
-            "acknowledge", agent, {"epoch": "" if epoch is None else epoch}, arguments
-        )
-        self._refuse(agent, outcome)
-        return [
-            _refusal(verdict.decode() if isinstance(verdict, bytes) else "", one.message_id)
-            for verdict, one in zip(outcome.values, done, strict=True)
-        ]
+        results: list[BrokerError | None] = []
+        for start in range(0, len(done) or 1, _ACKNOWLEDGE_AT_ONCE):
+            chunk = done[start : start + _ACKNOWLEDGE_AT_ONCE]
+            outcome = self._store.inbox_move(
+                "acknowledge",
+                agent,
+                {"epoch": "" if epoch is None else epoch},
+                [text for one in chunk for text in (one.message_id, one.token)],
+            )
+            self._refuse(agent, outcome)
+            results += [
+                _refusal(verdict.decode() if isinstance(verdict, bytes) else "", one.message_id)
+                for verdict, one in zip(outcome.values, chunk, strict=True)
+            ]
+        return results
 
     def reject(
         self,

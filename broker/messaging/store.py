@@ -53,6 +53,24 @@ class Outgoing:
     superseded: Envelope | None
 
 
+def read_records(redis: Redis, keys: Keys, ids: Sequence[MessageId]) -> list[bytes | None]:
+    """The stored records of these messages, None where there is none.
+
+    One trip for all, and in it one command a partition: a command can't span two.
+    """
+    positions: dict[Partition, list[int]] = defaultdict(list)
+    for position, identifier in enumerate(ids):
+        positions[keys.partition_of(identifier)].append(position)
+    found = redis.commands(
+        [("MGET", *(keys.message(ids[one]) for one in group)) for group in positions.values()]
+    )
+    records: list[bytes | None] = [None] * len(ids)
+    for group, values in zip(positions.values(), found, strict=True):
+        for position, value in zip(group, values, strict=True):
+            records[position] = value
+    return records
+
+
 def inbox_keys(keys: Keys, agent: AgentId) -> dict[str, str]:
     """The keys that every move of an inbox names, whether or not it touches them."""
     partition = keys.partition_for(agent)
@@ -155,8 +173,10 @@ class MessageStore:
 
     def records(self, ids: Sequence[MessageId]) -> list[Message | None]:
         """The records of these messages, None where there is none; one trip for all."""
-        found = self.redis.commands([("GET", self.keys.message(identifier)) for identifier in ids])
-        return [decode(record) if record else None for record in found]
+        return [
+            decode(record) if record else None
+            for record in read_records(self.redis, self.keys, ids)
+        ]
 
     def admissions(self, sender_partition: Partition, agents: Sequence[AgentId]) -> list[Admission]:
         """What the inboxes of these agents say; one trip for all."""
@@ -190,19 +210,23 @@ class MessageStore:
         self, partition: Partition, outgoing: Sequence[Outgoing], now_ms: int
     ) -> tuple[bool, list[list[Any]]]:
         """Store messages of senders of one partition; whether to ring, and a verdict an item."""
+        records = [self.keys.message(one.message.id) for one in outgoing]
         more_keys: list[str] = []
-        items: list[bytes] = []
-        for one in outgoing:
-            record_key = self.keys.message(one.message.id)
-            more_keys += (
-                record_key,
-                self.keys.idempotency(one.message.sender, one.idempotency_key)
-                if one.idempotency_key
-                else record_key,
-                self.keys.agent(one.message.sender),
-                self.keys.verdict(one.superseded.id) if one.superseded else record_key,
-            )
-            items += (self._outgoing_argument(one, now_ms), encode(one.message))
+        items: list[list[Any]] = []
+        for one, record in zip(outgoing, records, strict=True):
+            item = self._outgoing_item(one, now_ms)
+            if one.idempotency_key or one.epoch or one.superseded:
+                more_keys += (
+                    self.keys.idempotency(one.message.sender, one.idempotency_key)
+                    if one.idempotency_key
+                    else record,
+                    self.keys.agent(one.message.sender),
+                    self.keys.verdict(one.superseded.id) if one.superseded else record,
+                )
+                item.append(len(more_keys) // 3)
+            else:
+                item.append(0)
+            items.append(item)
         outcome = self.redis.call(
             self._scripts["enqueue"].bind(
                 keys={
@@ -216,38 +240,41 @@ class MessageStore:
                     "counters": self.keys.counters(partition),
                     "activity": self.keys.activity(partition),
                 },
-                args={"bell_ms": _BELL_MS, "activity_cap": self._policy.activity_cap},
-                more_keys=more_keys,
-                more_args=items,
+                args={
+                    "bell_ms": _BELL_MS,
+                    "activity_cap": self._policy.activity_cap,
+                    "packed_items": pack(items),
+                },
+                more_keys=[*records, *more_keys],
+                more_args=[encode(one.message) for one in outgoing],
             )
         )
         ring, packed = outcome.values
         return bool(ring), _unpacked(packed)
 
-    def _outgoing_argument(self, one: Outgoing, now_ms: int) -> bytes:
+    def _outgoing_item(self, one: Outgoing, now_ms: int) -> list[Any]:
+        """The fields stand in the order of enqueue.lua; what it needs more keys for comes last."""
         message = one.message
-        return pack(
+        return [
+            message.id,
+            order_base(message.priority),
+            one.due_at or 0,
+            self._policy.record_ms(message.expires_at - now_ms),
+            one.fingerprint if one.idempotency_key else "",
+            self._policy.idempotency_ms,
+            one.epoch or 0,
+            message.created_at,
             [
-                message.id,
-                order_base(message.priority),
-                one.due_at or 0,
-                self._policy.record_ms(message.expires_at - now_ms),
-                one.fingerprint if one.idempotency_key else "",
-                self._policy.idempotency_ms,
-                one.epoch or 0,
-                message.created_at,
                 [
-                    [
-                        admission.agent_id,
-                        admission.depth,
-                        admission.arrived,
-                        admission.max_depth if admission.on_full in {"reject", "block"} else 0,
-                    ]
-                    for admission in one.recipients
-                ],
-                self._unrouted(one.superseded, now_ms) if one.superseded else False,
-            ]
-        )
+                    admission.agent_id,
+                    admission.depth,
+                    admission.arrived,
+                    admission.max_depth if admission.on_full in {"reject", "block"} else 0,
+                ]
+                for admission in one.recipients
+            ],
+            self._unrouted(one.superseded, now_ms) if one.superseded else False,
+        ]
 
     def _unrouted(self, envelope: Envelope, now_ms: int) -> list[Any]:
         return [

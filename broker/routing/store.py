@@ -11,7 +11,7 @@ from broker.kernel.ids import AgentId, MessageId, Partition
 from broker.kernel.priority import order_base
 from broker.messaging.message import Envelope, decode_envelope, pack, unpack
 from broker.messaging.policy import MessagePolicy
-from broker.messaging.store import inbox_keys, policy_argument
+from broker.messaging.store import inbox_keys, policy_argument, read_records
 from broker.storage.connection import Redis
 from broker.storage.keys import Keys
 from broker.storage.scripts import Call, Script
@@ -89,7 +89,7 @@ class RoutingStore:
         found: dict[MessageId, Envelope] = {}
         for start in range(0, len(ids), _FETCH):
             chunk = ids[start : start + _FETCH]
-            records = self._redis.commands([("GET", self.keys.message(name)) for name in chunk])
+            records = read_records(self._redis, self.keys, chunk)
             for name, record in zip(chunk, records, strict=True):
                 if record is not None:
                     found[name] = decode_envelope(record)

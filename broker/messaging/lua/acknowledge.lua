@@ -8,28 +8,40 @@ local agent_id, policy_packed, epoch = unpack(ARGV)
 local refused = refuse_session(epoch)
 if refused then return refused end
 
-local verdicts = {}
+local ids, tokens = {}, {}
 for index = 4, #ARGV, 2 do
-  local id, token = ARGV[index], ARGV[index + 1]
-  local delivery = delivery_of(id)
-  local verdict = 'stale_lease'
-  if delivery then
-    if holds(id, delivery, token) then
-      finish(id, delivery, 'acknowledged')
-      verdict = 'acknowledged'
-    end
-  else
-    -- The answer to the first acknowledgement may have been lost: the same token again is fine.
+  ids[#ids + 1], tokens[#tokens + 1] = ARGV[index], ARGV[index + 1]
+end
+if #ids == 0 then return { 'acknowledged' } end
+local unfinished = redis.call('HMGET', deliveries, unpack(ids))
+local lease_ends = redis.call('ZMSCORE', leased, unpack(ids))
+
+-- The answer to the first acknowledgement may have been lost: the same token again is fine.
+local function verdict_again(token, receipt)
+  if not receipt then return 'unknown_message' end
+  if receipt[STATE] == 'acknowledged' and receipt[TOKEN] == token then return 'acknowledged' end
+  return 'stale_lease'
+end
+
+local verdicts, acknowledged = {}, {}
+for index, id in ipairs(ids) do
+  local token = tokens[index]
+  if acknowledged[id] then
+    verdicts[index] = verdict_again(token, acknowledged[id])
+  elseif not unfinished[index] then
     local packed = redis.call('HGET', receipts, id)
-    local finished = packed and unpack_delivery(packed)
-    if not finished then
-      verdict = 'unknown_message'
-    elseif finished[STATE] == 'acknowledged' and finished[TOKEN] == token then
-      verdict = 'acknowledged'
+    verdicts[index] = verdict_again(token, packed and unpack_delivery(packed))
+  else
+    local delivery = unpack_delivery(unfinished[index])
+    if holds_until(delivery, token, lease_ends[index]) then
+      finish(id, delivery, 'acknowledged')
+      acknowledged[id] = delivery
+      verdicts[index] = 'acknowledged'
+    else
+      verdicts[index] = 'stale_lease'
     end
   end
-  verdicts[#verdicts + 1] = verdict
 end
-touch_session()
 publish_events()
+touch_session()
 return { 'acknowledged', unpack(verdicts) }

@@ -9,10 +9,10 @@ for index = 1, #ARGV do
   if closed == '0' then
     redis.call('PEXPIRE', record, retention_ms, 'GT')
   else
-    redis.call('SREM', outstanding, recipient)
-    if redis.call('SCARD', outstanding) == 0 then
-      redis.call('PEXPIRE', record, retention_ms)
-    end
+    -- Only a message to several has anyone outstanding.
+    local others = redis.call('SCARD', outstanding)
+    if others > 0 then others = others - redis.call('SREM', outstanding, recipient) end
+    if others == 0 then redis.call('PEXPIRE', record, retention_ms) end
   end
 end
 return { 'concluded', #ARGV }

@@ -1,74 +1,103 @@
 -- Store new messages durably and line each up for routing, or for its delivery time.
 -- outcomes: stored
--- Behind the named keys come four an item: record, idempotency, sender's agent, and the verdict of
--- the message that it supersedes (where it has no such key: the record again); behind the named
--- arguments its packed description and its record each. An item becomes: accepted, repeated <id>, conflict <id>,
--- stale_epoch <current> or full <recipient>.
+-- Behind the named keys comes each item's record, then three for each item that needs more than that:
+-- idempotency, sender's agent, verdict of what it supersedes. Behind the named arguments comes each
+-- item's contents. An item becomes: accepted, repeated <id>, conflict <id>, stale_epoch <current> or
+-- full <recipient>.
 local ingress, delayed, sequence, history, sent, bell, drainer, counters, activity = unpack(KEYS)
-local bell_ms, activity_cap = unpack(ARGV)
+local bell_ms, activity_cap, packed_items = unpack(ARGV)
 -- include: clock
 -- include: activity
 -- include: unrouted
 
 local ID, ORDER_BASE, DUE_AT, RECORD_MS, FINGERPRINT, FINGERPRINT_MS, EPOCH, ACCEPTED_AT,
-  RECIPIENTS, SUPERSEDED = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+  RECIPIENTS, SUPERSEDED, MORE_KEYS = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 
 local now = server_ms()
-local verdicts, accepted = {}, {}
-for index = 3, #ARGV, 2 do
-  local item, contents = cmsgpack.unpack(ARGV[index]), ARGV[index + 1]
-  local first = 10 + (index - 3) * 2
-  local record, idempotency, agent, superseded_verdict =
-    KEYS[first], KEYS[first + 1], KEYS[first + 2], KEYS[first + 3]
-  local verdict
+local items = cmsgpack.unpack(packed_items)
+local first_record = 10
 
-  if redis.call('EXISTS', record) == 1 then
-    -- The same call again, after its answer was lost.
-    verdict = { 'accepted', item[ID] }
-  end
-  if not verdict and item[FINGERPRINT] ~= '' then
+-- The same call again, after its answer was lost: seldom, and seen for all items at once.
+local is_repetition = redis.call('EXISTS', unpack(KEYS, first_record, first_record + #items - 1)) > 0
+
+local already_sent, newly_sent = {}, {}
+
+local function sent_to(recipient)
+  already_sent[recipient] = already_sent[recipient] or tonumber(redis.call('HGET', sent, recipient) or 0)
+  return already_sent[recipient] + (newly_sent[recipient] or 0)
+end
+
+local function write_sent()
+  for recipient, count in pairs(newly_sent) do redis.call('HINCRBY', sent, recipient, count) end
+  already_sent, newly_sent = {}, {}
+end
+
+-- What keeps an item from being stored; nil if nothing does.
+local function refusal(item, record, idempotency, agent)
+  if is_repetition and redis.call('EXISTS', record) == 1 then return { 'accepted', item[ID] } end
+  if item[FINGERPRINT] ~= '' then
     local first_use = redis.call('GET', idempotency)
     if first_use then
       local id, fingerprint = first_use:match('^(%S+) (%S+)$')
-      verdict = { fingerprint == item[FINGERPRINT] and 'repeated' or 'conflict', id }
+      return { fingerprint == item[FINGERPRINT] and 'repeated' or 'conflict', id }
     end
   end
-  if not verdict and item[EPOCH] > 0 then
+  if item[EPOCH] > 0 then
     local current = tonumber(redis.call('HGET', agent, 'epoch') or 0)
-    if item[EPOCH] < current then verdict = { 'stale_epoch', current } end
+    if item[EPOCH] < current then return { 'stale_epoch', current } end
   end
-  if not verdict then
-    for _, recipient in ipairs(item[RECIPIENTS]) do
-      local id, depth, arrived, max_depth = unpack(recipient)
-      if max_depth > 0 then
-        local on_the_way = tonumber(redis.call('HGET', sent, id) or 0) - arrived
-        if depth + math.max(0, on_the_way) >= max_depth then verdict = { 'full', id } end
-      end
+  for _, recipient in ipairs(item[RECIPIENTS]) do
+    local id, depth, arrived, max_depth = unpack(recipient)
+    if max_depth > 0 and depth + math.max(0, sent_to(id) - arrived) >= max_depth then
+      return { 'full', id }
     end
   end
+end
 
-  if not verdict then
+local verdicts, accepted, by_acceptance, lined_up, lined_up_base = {}, {}, {}, {}, {}
+for index, item in ipairs(items) do
+  local record, contents = KEYS[first_record + index - 1], ARGV[3 + index]
+  local idempotency, agent, superseded_verdict
+  if item[MORE_KEYS] > 0 then
+    local first = first_record + #items + (item[MORE_KEYS] - 1) * 3
+    idempotency, agent, superseded_verdict = unpack(KEYS, first, first + 2)
+  end
+  local refused = refusal(item, record, idempotency, agent)
+  if not refused then
     redis.call('SET', record, contents, 'PX', item[RECORD_MS])
     if item[FINGERPRINT] ~= '' then
       redis.call('SET', idempotency, item[ID] .. ' ' .. item[FINGERPRINT], 'PX', item[FINGERPRINT_MS])
     end
     if item[SUPERSEDED] then
+      write_sent()
       -- Routed already, or just being routed: then the routing of this message withdraws it.
       withdraw_unrouted(item[SUPERSEDED], superseded_verdict, 'superseded', now)
     end
     if item[DUE_AT] > 0 then
       redis.call('ZADD', delayed, item[DUE_AT], delayed_member(item[ORDER_BASE], item[ID]))
     else
-      redis.call('ZADD', ingress, item[ORDER_BASE] + redis.call('INCR', sequence), item[ID])
+      lined_up[#lined_up + 1], lined_up_base[#lined_up_base + 1] = item[ID], item[ORDER_BASE]
     end
-    redis.call('ZADD', history, item[ACCEPTED_AT], item[ID])
     for _, recipient in ipairs(item[RECIPIENTS]) do
-      redis.call('HINCRBY', sent, recipient[1], 1)
+      newly_sent[recipient[1]] = (newly_sent[recipient[1]] or 0) + 1
     end
+    by_acceptance[2 * #accepted + 1], by_acceptance[2 * #accepted + 2] = item[ACCEPTED_AT], item[ID]
     accepted[#accepted + 1] = item[ID]
-    verdict = { 'accepted', item[ID] }
   end
-  verdicts[#verdicts + 1] = verdict
+  verdicts[index] = refused or { 'accepted', item[ID] }
+end
+
+if #accepted > 0 then
+  redis.call('ZADD', history, unpack(by_acceptance))
+  write_sent()
+end
+if #lined_up > 0 then
+  local order = redis.call('INCRBY', sequence, #lined_up) - #lined_up
+  local in_order = {}
+  for index, id in ipairs(lined_up) do
+    in_order[2 * index - 1], in_order[2 * index] = lined_up_base[index] + order + index, id
+  end
+  redis.call('ZADD', ingress, unpack(in_order))
 end
 record_event(activity, counters, activity_cap, 'message.accepted', accepted)
 

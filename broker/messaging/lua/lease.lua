@@ -60,7 +60,7 @@ if #ids > 0 then
     arm(until_ms)
   end
 end
-touch_session()
-publish_latency(counters)
 publish_events()
+publish_latency(counters)
+touch_session()
 return { 'leased', cmsgpack.pack(leases) }

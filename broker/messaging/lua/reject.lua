@@ -33,6 +33,6 @@ else
   settle(1)
   outcome = { 'waiting', now + delay }
 end
-touch_session()
 publish_events()
+touch_session()
 return outcome

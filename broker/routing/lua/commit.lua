@@ -19,33 +19,57 @@ if now > tonumber(valid_until) then return { 'late' } end
 -- lets the script pass when Redis is out of memory.
 redis.call('ZREM', alarms, '')
 
+-- What was placed in the current inbox but is not yet written, and how deep it makes the inbox.
+local placed, in_order, in_expiry, earliest, depth
+
+local function begin_inbox()
+  placed, in_order, in_expiry, earliest = {}, {}, {}, nil
+  depth = redis.call('HLEN', deliveries)
+end
+
+local function write_inbox()
+  write_finished()
+  if #placed > 0 then
+    redis.call('HSET', deliveries, unpack(placed))
+    redis.call('ZADD', inbox, unpack(in_order))
+    redis.call('ZADD', expiring, unpack(in_expiry))
+    arm(earliest)
+  end
+  begin_inbox()
+end
+
 local function supersede(id)
+  write_inbox()
   local delivery = delivery_of(id)
-  if delivery and delivery[STATE] ~= 'leased' then finish(id, delivery, 'superseded') end
+  if delivery and delivery[STATE] ~= 'leased' then
+    finish(id, delivery, 'superseded')
+    write_inbox()
+  end
 end
 
 -- The first come of the lowest priority gives way.
 local function drop_oldest()
+  write_inbox()
   local last = redis.call('ZRANGE', inbox, -1, -1, 'WITHSCORES')
   if not last[2] then return end
   local lowest = tonumber(last[2]) - tonumber(last[2]) % 2 ^ 48
   local oldest = redis.call('ZRANGEBYSCORE', inbox, lowest, '+inf', 'LIMIT', 0, 1)[1]
   finish(oldest, delivery_of(oldest), 'dropped')
+  write_inbox()
 end
 
-local function place(item, max_depth, on_full, registered)
-  local id = item[ID]
+local function place(item, order, max_depth, on_full, registered)
+  local id, expires_at = item[ID], item[EXPIRES]
   local delivery = {
-    'accepted', item[ORDER_BASE] + redis.call('INCR', sequence), 0, '', item[ATTEMPTS], item[EXPIRES],
-    now, 0, 0, 0, item[DELAY], item[LIFE], '', {}, 0, item[ACCEPTED],
+    'accepted', order, 0, '', item[ATTEMPTS], expires_at, now, 0, 0, 0, item[DELAY], item[LIFE], '', {},
+    0, item[ACCEPTED],
   }
-  if item[SOURCE] then redis.call('HINCRBY', arrived, item[SOURCE], 1) end
   if item[SUPERSEDES] ~= '' then supersede(item[SUPERSEDES]) end
-  if item[EXPIRES] <= now then return finish(id, delivery, 'expired') end
+  if expires_at <= now then return finish(id, delivery, 'expired') end
   if not registered and item[HELD] == 0 then
     return bury(id, delivery, 'unknown_agent', 'the recipient is no longer registered', false)
   end
-  if redis.call('HLEN', deliveries) >= max_depth then
+  if depth >= max_depth then
     if on_full == 'drop_newest' then return finish(id, delivery, 'dropped') end
     if on_full == 'drop_oldest' then
       drop_oldest()
@@ -54,11 +78,34 @@ local function place(item, max_depth, on_full, registered)
     end
   end
   delivery[STATE] = 'queued'
-  redis.call('HSET', deliveries, id, pack_delivery(delivery))
-  redis.call('ZADD', inbox, delivery[ORDER], id)
-  redis.call('ZADD', expiring, item[EXPIRES], id)
-  arm(item[EXPIRES])
+  local slot = #placed
+  placed[slot + 1], placed[slot + 2] = id, pack_delivery(delivery)
+  in_order[slot + 1], in_order[slot + 2] = order, id
+  in_expiry[slot + 1], in_expiry[slot + 2] = expires_at, id
+  earliest = math.min(earliest or expires_at, expires_at)
+  depth = depth + 1
   note('delivery.queued', id)
+end
+
+-- Those messages of an agent that neither stand in its inbox nor have finished there.
+local function new_to_inbox(packed)
+  local ids = {}
+  for position = 3, #packed do ids[position - 2] = packed[position][ID] end
+  local standing = redis.call('HMGET', deliveries, unpack(ids))
+  local gone = redis.call('HMGET', receipts, unpack(ids))
+  local new = {}
+  for index in ipairs(ids) do
+    if not standing[index] and not gone[index] then new[#new + 1] = packed[index + 2] end
+  end
+  return new
+end
+
+local function count_arrivals(items)
+  local counts = {}
+  for _, item in ipairs(items) do
+    if item[SOURCE] then counts[item[SOURCE]] = (counts[item[SOURCE]] or 0) + 1 end
+  end
+  for source, count in pairs(counts) do redis.call('HINCRBY', arrived, source, count) end
 end
 
 for index = 3, #ARGV do
@@ -67,13 +114,17 @@ for index = 3, #ARGV do
     unpack(KEYS, first, first + 8)
   local packed = cmsgpack.unpack(ARGV[index])
   agent_id = packed[1]
-  local limits = redis.call('HMGET', agent, 'epoch', 'max_depth', 'on_full')
-  local max_depth = tonumber(limits[2] or '') or packed[2]
-  for position = 3, #packed do
-    local id = packed[position][ID]
-    if redis.call('HEXISTS', deliveries, id) == 0 and redis.call('HEXISTS', receipts, id) == 0 then
-      place(packed[position], max_depth, limits[3], limits[1])
+  local new = new_to_inbox(packed)
+  if #new > 0 then
+    local limits = redis.call('HMGET', agent, 'epoch', 'max_depth', 'on_full')
+    local max_depth = tonumber(limits[2] or '') or packed[2]
+    local order = redis.call('INCRBY', sequence, #new) - #new
+    begin_inbox()
+    for place_in_line, item in ipairs(new) do
+      place(item, item[ORDER_BASE] + order + place_in_line, max_depth, limits[3], limits[1])
     end
+    write_inbox()
+    count_arrivals(new)
   end
 end
 publish_events()

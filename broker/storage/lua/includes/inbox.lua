@@ -7,6 +7,8 @@
 local now = server_ms()
 local policy = cmsgpack.unpack(policy_packed)
 local moved, woken = {}, {}
+local left = { queued = {}, leased = {}, waiting = {} }
+local finished, finished_receipts, verdicts_to_tell = {}, {}, {}
 
 -- include: dead_letter
 
@@ -20,7 +22,25 @@ local function note(event, id)
   if event == 'delivery.queued' or event == 'delivery.returned' then woken[agent_id] = true end
 end
 
+-- Writes what `finish` collected, in one command for many. To be called before anything reads this
+-- inbox again or writes what needs room: removals come first in every move, since they are allowed
+-- when Redis is out of memory, and so is all that follows them in a script.
+local function write_finished()
+  if #finished == 0 then return end
+  for state, from in pairs({ queued = inbox, leased = leased, waiting = waiting }) do
+    if #left[state] > 0 then redis.call('ZREM', from, unpack(left[state])) end
+    left[state] = {}
+  end
+  redis.call('HDEL', deliveries, unpack(finished))
+  redis.call('ZREM', expiring, unpack(finished))
+  redis.call('HSET', receipts, unpack(finished_receipts))
+  -- The receipt stays at least until the sender's side has been told: see forget.lua.
+  redis.call('ZADD', concluded, unpack(verdicts_to_tell))
+  finished, finished_receipts, verdicts_to_tell = {}, {}, {}
+end
+
 local function publish_events()
+  write_finished()
   for event, ids in pairs(moved) do
     record_event(activity, counters, policy.activity_cap, event, ids)
   end
@@ -40,8 +60,7 @@ local function save(id, delivery)
   redis.call('HSET', deliveries, id, pack_delivery(delivery))
 end
 
--- Takes the delivery out of the set that its state stands for. Removals come first in every move:
--- they are allowed when Redis is out of memory, and so is all that follows them in a script.
+-- Takes the delivery out of the set that its state stands for.
 local function leave_state(id, delivery)
   if delivery[STATE] == 'queued' then
     redis.call('ZREM', inbox, id)
@@ -53,14 +72,15 @@ local function leave_state(id, delivery)
 end
 
 local function finish(id, delivery, verdict)
-  leave_state(id, delivery)
-  redis.call('HDEL', deliveries, id)
-  redis.call('ZREM', expiring, id)
+  local leaving_state = left[delivery[STATE]]
+  if leaving_state then leaving_state[#leaving_state + 1] = id end
   delivery[STATE] = verdict
   delivery[FINISHED_AT] = now
-  redis.call('HSET', receipts, id, pack_delivery(delivery))
-  -- The receipt stays at least until the sender's side has been told: see forget.lua.
-  redis.call('ZADD', concluded, now, verdict .. ' ' .. id .. ' ' .. agent_id)
+  finished[#finished + 1] = id
+  finished_receipts[#finished_receipts + 1] = id
+  finished_receipts[#finished_receipts + 1] = pack_delivery(delivery)
+  verdicts_to_tell[#verdicts_to_tell + 1] = now
+  verdicts_to_tell[#verdicts_to_tell + 1] = verdict .. ' ' .. id .. ' ' .. agent_id
   note('delivery.' .. verdict, id)
 end
 
@@ -86,6 +106,7 @@ end
 local function bury(id, delivery, reason, last_error, retryable)
   delivery[DEATHS] = delivery[DEATHS] + 1
   finish(id, delivery, 'dead')
+  write_finished()
   bury_letter(id, delivery, reason, last_error, retryable)
 end
 
@@ -103,10 +124,14 @@ local function due_in(timed, limit)
   return due
 end
 
--- Whether `token` still holds `delivery`. The deadline decides, not whether a sweep has passed.
+-- Whether `token` still holds a delivery whose lease ends at `ends_at`. The deadline decides, not
+-- whether a sweep has passed.
+local function holds_until(delivery, token, ends_at)
+  return delivery[STATE] == 'leased' and delivery[TOKEN] == token and tonumber(ends_at) > now
+end
+
 local function holds(id, delivery, token)
-  return delivery[STATE] == 'leased' and delivery[TOKEN] == token
-    and tonumber(redis.call('ZSCORE', leased, id)) > now
+  return holds_until(delivery, token, redis.call('ZSCORE', leased, id))
 end
 
 -- Whatever came due in this inbox: ended leases, waits, lives and retentions, `limit` of each.
@@ -125,6 +150,7 @@ local function settle(limit)
       requeue(id, delivery, 'delivery.returned')
     end
   end
+  write_finished()
   for _, entry in ipairs(due_in(waiting, limit)) do
     local id, delivery = entry[1], entry[2]
     if delivery[EXPIRES_AT] <= now then
@@ -133,6 +159,7 @@ local function settle(limit)
       requeue(id, delivery, 'delivery.returned')
     end
   end
+  write_finished()
   for _, entry in ipairs(due_in(expiring, limit)) do
     local id, delivery = entry[1], entry[2]
     if delivery[STATE] == 'leased' then
@@ -142,6 +169,7 @@ local function settle(limit)
       finish(id, delivery, 'expired')
     end
   end
+  write_finished()
   local gone = redis.call('ZRANGEBYSCORE', leaving, '-inf', now, 'LIMIT', 0, limit)
   if #gone > 0 then
     redis.call('ZREM', leaving, unpack(gone))
