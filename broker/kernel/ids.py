@@ -39,11 +39,8 @@ _IDENTIFIER: Final = re.compile(f"^[a-z]+_{_ULID_PATTERN}$")
 
 
 def _encode(number: int, length: int) -> str:
-    characters = []
-    for _ in range(length):
-        number, digit = divmod(number, 32)
-        characters.append(_ALPHABET[digit])
-    return "".join(reversed(characters))
+    """`number` in an even `length` of characters, two at a time: every message needs an id."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(5 * length - 10, -1, -10)])
 
 
 def new_id(prefix: str, *, at_ms: int, partition: Partition, entropy: int | None = None) -> str:
