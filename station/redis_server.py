@@ -20,6 +20,9 @@ from station.errors import StationError
 _HOST = "127.0.0.1"
 # Below what systems hand out to outgoing connections, so that the port is still free at a restart.
 _PORTS = range(20_000, 32_000)
+# The wheel's server allocates through glibc, which keeps 7 free pieces of a size at hand; a batch
+# frees hundreds, and a third of the server's time went into giving them back and fetching them.
+_ALLOCATOR = "glibc.malloc.tcache_count=60000"
 
 
 def prepare(settings: Settings) -> None:
@@ -87,7 +90,8 @@ def main() -> None:
     os.write(write_end, configuration(settings).encode())  # far less than a pipe holds
     os.close(write_end)
     os.dup2(read_end, sys.stdin.fileno())
-    os.execv(server, [server.name, "-"])  # noqa: S606 - becoming it is the purpose
+    environ = {"GLIBC_TUNABLES": _ALLOCATOR} | os.environ
+    os.execve(server, [server.name, "-"], environ)  # noqa: S606 - becoming it is the purpose
 
 
 def _lock(file: Path) -> None:
