@@ -20,6 +20,7 @@ from broker.kernel.errors import (
     InboxFullError,
     InvalidFieldsError,
     StaleEpochError,
+    StorageUnavailableError,
     TooLargeError,
     UnknownAgentError,
 )
@@ -84,7 +85,11 @@ class MessageQueue:
         return result
 
     def send_many(self, drafts: Sequence[Draft]) -> list[Accepted | BrokerError]:
-        """Store many; a result each, in order. A bad one does not sink the rest."""
+        """Store many; a result each, in order. A bad one does not sink the rest.
+
+        Raises `StorageUnavailableError` when none could be stored; when Redis goes away half-way,
+        those that were not stored have that error.
+        """
         now = self._clock()
         candidates = [_Candidate(draft=draft) for draft in drafts]
         self._compose(candidates, now)
@@ -95,8 +100,14 @@ class MessageQueue:
         ringing = set()
         for partition, group in by_partition.items():
             for start in range(0, len(group), _CHUNK):
-                if self._store_chunk(partition, group[start : start + _CHUNK], now):
-                    ringing.add(partition)
+                chunk = group[start : start + _CHUNK]
+                try:
+                    if self._store_chunk(partition, chunk, now):
+                        ringing.add(partition)
+                except StorageUnavailableError as error:
+                    if not any(isinstance(one.result, Accepted) for one in candidates):
+                        raise
+                    _refuse_rest(chunk, error)
         if ringing:
             self._neighbours.ring(ringing)
         return [_decided(candidate) for candidate in candidates]
@@ -109,7 +120,9 @@ class MessageQueue:
             try:
                 self._compose_one(candidate, references, now)
             except BrokerError as error:
-                candidate.result = error
+                # What it refers to may have left since the same was accepted the first time.
+                first = self._first_use(candidate)
+                candidate.result = first if isinstance(first, Accepted) else error
 
     def _references(self, candidates: Sequence[_Candidate]) -> dict[MessageId, Message | None]:
         ids = [
@@ -326,6 +339,12 @@ def _decided(candidate: _Candidate) -> Accepted | BrokerError:
     if candidate.result is None:
         raise TypeError(candidate)
     return candidate.result
+
+
+def _refuse_rest(candidates: Iterable[_Candidate], error: BrokerError) -> None:
+    for candidate in candidates:
+        if candidate.result is None:
+            candidate.result = error
 
 
 def _fingerprint(draft: Draft) -> str:

@@ -7,7 +7,7 @@ killed at any point only leaves work for the next.
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict, deque
+from collections import defaultdict
 from typing import Final
 
 import structlog
@@ -40,17 +40,21 @@ class Router:
         self._clock = clock
 
     def drain(self) -> int:
-        """Route until no partition rings; how many messages. A batch of each in turn."""
+        """Route until no partition rings; how many messages. A batch of each in turn.
+
+        Who rings meanwhile joins the next round: a busy partition may never come to an end.
+        """
         token = secrets.token_hex(8)
         routed = 0
-        while ringing := self._doorbell.answer():
-            turns = deque(ringing)
-            while turns:
-                partition = turns.popleft()
+        turns = self._doorbell.answer()
+        while turns:
+            busy = set()
+            for partition in turns:
                 batch = self._store.take(partition, token, _BATCH)
                 if batch is not None:
-                    routed += self._route(partition, batch)
-                    turns.append(partition)
+                    routed += self._route(partition, batch, token)
+                    busy.add(partition)
+            turns = sorted(busy.union(self._doorbell.answer()))
         return routed
 
     def sweep(self) -> int:
@@ -60,10 +64,11 @@ class Router:
             self._doorbell.ring(forgotten)
         return len(forgotten)
 
-    def _route(self, partition: Partition, batch: Batch) -> int:
+    def _route(self, partition: Partition, batch: Batch, token: str) -> int:
         envelopes = self._store.envelopes(batch.ids)
         deliveries: _Deliveries = defaultdict(lambda: defaultdict(list))
         pending = 0
+        valid_until = batch.valid_until
         for name in batch.ids:
             message = envelopes.get(name)
             if message is None:
@@ -77,17 +82,19 @@ class Router:
                 place.append((message, decision.promised))
                 pending += 1
                 if pending >= _COMMIT:
-                    if not self._commit(partition, deliveries, batch):
+                    if not self._commit(partition, deliveries, valid_until):
                         return 0
                     deliveries.clear()
                     pending = 0
-        if not self._commit(partition, deliveries, batch):
+                    # A large audience takes longer than one hold.
+                    valid_until = self._store.hold(partition, token)
+        if not self._commit(partition, deliveries, valid_until):
             return 0
         self._store.release(partition, batch.ids)
         return len(batch.ids)
 
-    def _commit(self, partition: Partition, deliveries: _Deliveries, batch: Batch) -> bool:
-        committed = self._store.commit(deliveries, batch.valid_until)
+    def _commit(self, partition: Partition, deliveries: _Deliveries, valid_until: int) -> bool:
+        committed = self._store.commit(deliveries, valid_until)
         if not committed:
             _log.warning("routing.commit_came_too_late", partition=partition)
         return committed

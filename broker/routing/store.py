@@ -84,6 +84,16 @@ class RoutingStore:
             raise TypeError(outcome)
         return Batch(ids=tuple(unpack(packed)), valid_until=valid_until)
 
+    def hold(self, partition: Partition, token: str) -> int:
+        """Keep a partition that this token drains; until when commits are accepted, 0 if lost."""
+        outcome = self._redis.call(
+            self._scripts["hold"].bind(
+                keys={"drainer": self.keys.drainer(partition)},
+                args={"token": token, "hold_ms": _HOLD_MS},
+            )
+        )
+        return int(str(outcome.values[0])) if outcome.name == "held" else 0
+
     def envelopes(self, ids: Sequence[MessageId]) -> dict[MessageId, Envelope]:
         """The envelopes of those messages that are still stored; few bodies in memory at a time."""
         found: dict[MessageId, Envelope] = {}

@@ -1,0 +1,10 @@
+-- Hold a partition for longer, while a large batch of it is being routed.
+-- outcomes: held, lost
+local drainer = unpack(KEYS)
+local token, hold_ms = unpack(ARGV)
+-- include: clock
+
+local holder = redis.call('GET', drainer)
+if not holder or holder:match('^(%S+) ') ~= token then return { 'lost' } end
+redis.call('PEXPIRE', drainer, hold_ms)
+return { 'held', server_ms() + hold_ms * 2 / 3 }

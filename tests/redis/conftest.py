@@ -1,0 +1,35 @@
+"""Fixtures of the tests on a real Redis."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeBroker, MakeSettings
+from tests.redis.stage import Stage
+
+MakeStage = Callable[..., Stage]
+
+
+@pytest.fixture
+def make_stage(make_broker: MakeBroker, settings: MakeSettings) -> MakeStage:
+    """Set stages with other settings; alice and bob are registered."""
+
+    def make(**replaced: Any) -> Stage:  # noqa: ANN401 - passed on
+        stage = Stage(broker=make_broker(**replaced), settings=settings(**replaced))
+        stage.register("alice", "bob")
+        return stage
+
+    return make
+
+
+@pytest.fixture
+def stage(make_stage: MakeStage) -> Stage:
+    """A stage with alice and bob registered."""
+    return make_stage()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/redis/" in item.nodeid:
+            item.add_marker("redis")
