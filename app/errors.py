@@ -90,7 +90,7 @@ class Problem(TypedDict):
 
 
 def problem(error: BrokerError, *, under: str = "") -> Problem:
-    """The problem document of an error; `under` stands before its fields' names."""
+    """The problem document of an error; `under` is what its fields are parts of."""
     return document(error.code, error.detail, error.problems, under=under)
 
 
@@ -105,7 +105,10 @@ def document(
         "status": status.value,
         "detail": detail,
         "code": code,
-        "errors": [{"field": f"{under}{one.field}", "message": one.message} for one in problems],
+        "errors": [
+            {"field": f"{under}.{one.field}" if under else one.field, "message": one.message}
+            for one in problems
+        ],
     }
 
 

@@ -53,12 +53,16 @@ class Options(TypedDict, total=False):
     """What every kind of field can be told."""
 
     required: bool
+    nullable: bool
     data_key: str | None
     description: str | None
 
 
 class Kind(Field[T], Generic[T]):
-    """A field that knows its JSON Schema; optional ones may also be null, which means absent."""
+    """A field that knows its JSON Schema.
+
+    Optional ones may also be null, which means absent where their shape does not say otherwise.
+    """
 
     several = False
 
@@ -67,14 +71,16 @@ class Kind(Field[T], Generic[T]):
         schema: Mapping[str, Any],
         *,
         required: bool = False,
+        nullable: bool | None = None,
         data_key: str | None = None,
         description: str | None = None,
     ) -> None:
+        allow_none = not required if nullable is None else nullable
         metadata = dict(schema) | ({"description": description} if description else {})
-        if not required and isinstance(metadata.get("type"), str):
+        if allow_none and isinstance(metadata.get("type"), str):
             metadata["type"] = [metadata["type"], "null"]
         super().__init__(
-            required=required, data_key=data_key, allow_none=not required, metadata=metadata
+            required=required, data_key=data_key, allow_none=allow_none, metadata=metadata
         )
 
     def parse(self, text: str) -> object:
@@ -113,16 +119,22 @@ class Line(Kind[str]):
 
 
 class Text(Kind[str]):
-    """Text of several lines; its size is the broker's to judge, by bytes."""
+    """Text of several lines; without `most` its size is the broker's to judge, by bytes."""
 
-    def __init__(self, **options: Unpack[Options]) -> None:
-        super().__init__({"type": "string", "minLength": 1, "pattern": _TEXT_PATTERN}, **options)
+    def __init__(self, most: int | None = None, **options: Unpack[Options]) -> None:
+        self._most = most
+        bound = {} if most is None else {"maxLength": most}
+        super().__init__(
+            {"type": "string", "minLength": 1, "pattern": _TEXT_PATTERN} | bound, **options
+        )
 
     def _deserialize(self, value: object, *_: object, **__: object) -> str:
         if not isinstance(value, str):
             raise ValidationError("must be text")
         if not value:
             raise ValidationError("must not be empty; leave it out instead")
+        if self._most is not None and len(value) > self._most:
+            raise ValidationError(f"must have at most {self._most} characters")
         if _NOT_IN_TEXT.search(value):
             raise ValidationError("must hold no control characters but tab and line ends")
         return value
@@ -142,23 +154,23 @@ class Identifier(Kind[str]):
         return value
 
 
-def agent_id(**options: Unpack[Options]) -> Identifier:
+def agent_id_field(**options: Unpack[Options]) -> Identifier:
     """The id of an agent."""
     form = "an agent id: 1 to 128 of letters, digits, _ . @ ~ and -, the first a letter, digit or _"
     return Identifier(AGENT_ID_PATTERN, form, **options)
 
 
-def message_id(**options: Unpack[Options]) -> Identifier:
+def message_id_field(**options: Unpack[Options]) -> Identifier:
     """The id of a message."""
     return Identifier(MESSAGE_ID_PATTERN, "a message id, msg_ and a ULID", **options)
 
 
-def dead_letter_id(**options: Unpack[Options]) -> Identifier:
+def dead_letter_id_field(**options: Unpack[Options]) -> Identifier:
     """The id of a dead letter."""
     return Identifier(DEAD_LETTER_ID_PATTERN, "a dead letter's id, dlq_ and a ULID", **options)
 
 
-def recurring_id(**options: Unpack[Options]) -> Identifier:
+def recurring_id_field(**options: Unpack[Options]) -> Identifier:
     """The id of a recurring message."""
     return Identifier(RECURRING_ID_PATTERN, "a recurring id, rec_ and a ULID", **options)
 
@@ -323,7 +335,7 @@ class Choice(Kind[Any]):
     def __init__(self, choices: type[StrEnum], **options: Unpack[Options]) -> None:
         self._choices = choices
         words: list[str | None] = [word.value for word in choices]
-        if not options.get("required"):
+        if options.get("nullable", not options.get("required")):
             words.append(None)
         super().__init__({"type": "string", "enum": words}, **options)
 

@@ -19,10 +19,10 @@ from app.schemas.fields import (
     Targets,
     Text,
     Whole,
-    agent_id,
-    message_id,
+    agent_id_field,
+    message_id_field,
 )
-from app.schemas.shape import Shape
+from app.schemas.shape import HeaderShape, Shape
 from broker.kernel.clock import rfc3339
 from broker.kernel.errors import FieldProblem
 from broker.kernel.priority import display
@@ -46,7 +46,7 @@ class Strategy(StrEnum):
 class SendShape(Shape[Draft]):
     """A message to be sent (SPEC M1); the same in REST, batches, WebSocket and schedules."""
 
-    sender = agent_id(required=True, data_key="from", description="Who sends it.")
+    sender = agent_id_field(required=True, data_key="from", description="Who sends it.")
     to = Targets(required=True, description="An agent id, a list of them, or broadcast.")
     body = Text(description="What it says; a body, a payload or both are needed.")
     payload = AnyJson(description="Any JSON that goes with it.")
@@ -56,7 +56,7 @@ class SendShape(Shape[Draft]):
     priority = Priority(description="urgent, high, normal (the default), low, or 0 to 9.")
     channel = Line()
     thread_id = Line(description="The conversation; else that of reply_to, else a new one.")
-    reply_to = message_id(description="The message that this one answers.")
+    reply_to = message_id_field(description="The message that this one answers.")
     correlation_id = Line(256)
     idempotency_key = Line(256, description="Makes it safe to send the same again for a day.")
     ttl_ms = Duration(data_key="ttl_seconds", description="How long it may wait.")
@@ -67,7 +67,7 @@ class SendShape(Shape[Draft]):
     claimable = Flag()
     strategy = Choice(Strategy)
     max_attempts = Whole(1, 100, description="Deliveries before it is a dead letter.")
-    supersedes = message_id(description="An undelivered message that this one replaces.")
+    supersedes = message_id_field(description="An undelivered message that this one replaces.")
     hold_for_unknown = Flag(description="Keep it for recipients that have yet to register.")
     epoch = Whole(1, 2**53 - 1, description="The sender's session, if it has one.")
 
@@ -93,11 +93,24 @@ class BroadcastShape(SendShape):
         return Draft(**{"to": (BROADCAST,)} | values)
 
 
+class IdempotencyHeader(HeaderShape[str | None]):
+    """The header that stands for the field `idempotency_key` (SPEC M4)."""
+
+    key = Line(256, data_key="Idempotency-Key", description="The same as idempotency_key.")
+
+    def build(self, values: dict[str, Any]) -> str | None:
+        """The key, if there is one."""
+        return values.get("key")
+
+
 SEND: Final = SendShape()
 BROADCAST_SEND: Final = BroadcastShape()
+IDEMPOTENCY_HEADER: Final = IdempotencyHeader()
 
 
 class AcceptedView(TypedDict):
+    """What a sender gets whose message is on disk."""
+
     id: str
     status: str
     created: bool
@@ -106,6 +119,8 @@ class AcceptedView(TypedDict):
 
 
 class LeaseView(TypedDict):
+    """The right to finish a delivery, fenced by its token."""
+
     token: str
     expires_at: str
 
@@ -136,11 +151,10 @@ DeliveredView = TypedDict(
     },
 )
 
-MessageView = TypedDict(
-    "MessageView",
+ContentsView = TypedDict(
+    "ContentsView",
     {
         "id": str,
-        "status": str,
         "from": str,
         "to": str | list[str],
         "kind": str,
@@ -162,7 +176,15 @@ MessageView = TypedDict(
 )
 
 
+class MessageView(ContentsView):
+    """A message with where it stands as a whole."""
+
+    status: str
+
+
 class ReceiptView(TypedDict):
+    """What has become of a message for one recipient."""
+
     agent_id: str
     status: str
     attempts: int
@@ -218,10 +240,13 @@ def lease(held: Lease) -> LeaseView:
 
 def listed(one: Listed) -> MessageView:
     """A message as its sender and operators see it; encode with `msgspec.json`."""
-    message = one.message
+    return {**contents(one.message), "status": one.state.value}
+
+
+def contents(message: Message) -> ContentsView:
+    """What a message says, to whom and until when; encode with `msgspec.json`."""
     return {
         "id": message.id,
-        "status": one.state.value,
         "from": message.sender,
         "to": _to(message),
         "kind": message.kind,

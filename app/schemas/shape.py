@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from marshmallow import RAISE, Schema, ValidationError
@@ -41,15 +41,12 @@ class Shape(Schema, Generic[T]):
         }
         self._required = [key for key, (_, field) in self._readers.items() if field.required]
 
-    def read(self, data: object, *, under: str = "") -> T:
-        """The object as the domain knows it. Raises `InvalidFieldsError`.
-
-        `under` stands before the names of fields in problems (`messages.3.`).
-        """
+    def read(self, data: object) -> T:
+        """The object as the domain knows it. Raises `InvalidFieldsError`."""
         try:
             return self.build(self.load(data))
         except ValidationError as error:
-            raise InvalidFieldsError(problems_of(error.messages, under)) from None
+            raise InvalidFieldsError(problems_of(error.messages)) from None
 
     def build(self, values: dict[str, Any]) -> T:
         """The domain's object of the values that were read."""
@@ -105,6 +102,17 @@ class QueryShape(Shape[T]):
         if repeated:
             raise InvalidFieldsError(repeated)
         return self.read(data)
+
+
+class HeaderShape(Shape[T]):
+    """Headers of a request; others than the declared ones are not looked at."""
+
+    def read_headers(self, header: Callable[[str], str | None]) -> T:
+        """The headers as the domain knows them; `header` looks one up, whatever its case.
+
+        Raises `InvalidFieldsError`.
+        """
+        return self.read({name: header(name) for name in self._readers})
 
 
 def problems_of(messages: Any, path: str = "") -> Iterator[FieldProblem]:  # noqa: ANN401

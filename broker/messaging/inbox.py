@@ -12,6 +12,8 @@ from typing import Final, NoReturn
 
 from broker.kernel.errors import (
     BrokerError,
+    FieldProblem,
+    InvalidFieldsError,
     MessageNotFoundError,
     StaleEpochError,
     StaleLeaseError,
@@ -98,8 +100,10 @@ class Inboxes:
     ) -> list[Delivered]:
         """Hand out the first messages, waiting for one if there is none.
 
-        Raises `UnknownAgentError`, `StaleEpochError`. `stop` ends the wait early.
+        Raises `UnknownAgentError`, `StaleEpochError`; `InvalidFieldsError` for a lease that is
+        longer than the station gives. `stop` ends the wait early.
         """
+        self._check_length(lease_ms, "lease_seconds")
         if wait_seconds <= 0:
             return self._lease_now(agent, wanted, lease_ms, epoch, holder)
         deadline = time.monotonic() + wait_seconds
@@ -261,7 +265,11 @@ class Inboxes:
         lease_ms: int,
         epoch: int | None = None,
     ) -> int:
-        """Let a lease end `lease_ms` from now; when that is. Raises `StaleLeaseError`."""
+        """Let a lease end `lease_ms` from now; when that is.
+
+        Raises `StaleLeaseError`; `InvalidFieldsError` as `lease` does.
+        """
+        self._check_length(lease_ms, "seconds")
         outcome = self._store.inbox_move(
             "extend",
             agent,
@@ -316,6 +324,12 @@ class Inboxes:
                 return total
 
     # --- refusals ---------------------------------------------------------------------------
+
+    def _check_length(self, lease_ms: int | None, field: str) -> None:
+        longest = self._policy.max_lease_ms
+        if lease_ms is not None and lease_ms > longest:
+            message = f"must be at most {longest / 1000:g} seconds"
+            raise InvalidFieldsError([FieldProblem(field=field, message=message)])
 
     def _refuse(self, agent: AgentId, outcome: Outcome, message: MessageId | None = None) -> None:
         match outcome.name:

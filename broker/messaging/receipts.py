@@ -66,16 +66,29 @@ class MessageArchive:
         """A receipt for each recipient (SPEC M11). Raises `MessageNotFoundError`."""
         return self._receipts_of(self._message(identifier))
 
-    def thread(self, thread: ThreadId) -> list[Listed]:
-        """The conversation in order (SPEC M12). Raises `UnknownThreadError`."""
+    def thread(
+        self, thread: ThreadId, *, limit: int, after: MessageId | None = None
+    ) -> tuple[list[Listed], MessageId | None]:
+        """The conversation in order (SPEC M12), and where to go on. Raises `UnknownThreadError`.
+
+        `after` is the last message of the page before.
+        """
         names = self._store.redis.command("ZRANGE", self._store.keys.thread(thread), 0, _SCAN_LIMIT)
         ids = [MessageId(name.decode()) for name in names]
         if is_id(thread):
             ids.insert(0, MessageId(thread))
-        messages = [message for message in self._store.records(ids) if message is not None]
-        if not messages:
+        if after is not None:
+            ids = ids[ids.index(after) + 1 :] if after in ids else []
+        messages: list[Message] = []
+        for start in range(0, len(ids), _PAGE):
+            found = self._store.records(ids[start : start + _PAGE])
+            messages += [message for message in found if message is not None]
+            if len(messages) > limit:
+                break
+        if not messages and after is None:
             raise UnknownThreadError(f"No message of a thread {thread} is stored.")
-        return self._with_states(messages)
+        page = self._with_states(messages[:limit])
+        return page, page[-1].message.id if len(messages) > limit else None
 
     def find(
         self, wanted: Listing, *, limit: int, before: MessageId | None = None

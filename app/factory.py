@@ -1,0 +1,48 @@
+"""The application: one Flask over one broker, made by `create_app`."""
+
+from __future__ import annotations
+
+import structlog
+from apiflask import APIFlask
+
+from app.house import House
+from app.openapi import describe
+from app.paths import check_ids
+from app.refusals import answer_errors
+from app.rest import PREFIX, RESOURCES
+from broker.kernel.errors import StorageUnavailableError
+from broker.wiring import Broker, build_broker
+from config.settings import Settings, load_settings
+
+_log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings | None = None, broker: Broker | None = None) -> APIFlask:
+    """The application that gunicorn serves; while Redis is away, it answers 503.
+
+    Raises `SettingsError`, and `DataVersionError` where Redis holds data that this version can't
+    use.
+    """
+    settings = settings or load_settings()
+    house = House(broker or build_broker(settings), settings)
+    app = APIFlask(
+        "app",
+        title="Waystation",
+        version="0.1.0",
+        json_errors=False,
+        docs_path=None,
+        spec_path=f"{PREFIX}/openapi.json",
+    )
+    app.config["OPENAPI_VERSION"] = "3.1.0"
+    app.url_map.merge_slashes = False
+    house.move_in(app)
+    check_ids(app)
+    answer_errors(app)
+    describe(app)
+    for resource in RESOURCES:
+        app.register_blueprint(resource, url_prefix=PREFIX)
+    try:
+        house.prepare()
+    except StorageUnavailableError as error:
+        _log.warning("station.waits_for_redis", error=error.detail)
+    return app

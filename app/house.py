@@ -1,0 +1,64 @@
+"""What the routes of one application share: the broker, the limits of requests, the way out."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from flask import Flask, current_app
+
+from broker.wiring import Broker
+from config.settings import Settings
+
+_EXTENSION: Final = "waystation"
+_AROUND_A_BODY: Final = 64 * 1024
+_ESCAPED: Final = 6
+"""JSON may write one byte as six: `\\u0041`."""
+
+
+class House:
+    """The broker and what an application needs beside it.
+
+    `stopping` is set when the process is asked to end, so that long polls answer at once.
+    """
+
+    def __init__(self, broker: Broker, settings: Settings) -> None:
+        self.settings = settings
+        self.stopping = threading.Event()
+        self.max_batch_bytes = settings.max_request_bytes
+        self.max_message_bytes = min(
+            settings.max_request_bytes, _ESCAPED * settings.max_body_bytes + _AROUND_A_BODY
+        )
+        self._broker = broker
+        self._is_prepared = False
+
+    @property
+    def broker(self) -> Broker:
+        """The broker, its data brought to this version.
+
+        Redis may be away when the process starts; then calls are refused until it is there.
+        Raises `StorageUnavailableError`, `DataVersionError`.
+        """
+        if not self._is_prepared:
+            self.prepare()
+        return self._broker
+
+    def prepare(self) -> None:
+        """Bring the data to this version; safe to repeat. Raises as `broker` does."""
+        self._broker.prepare()
+        self._is_prepared = True
+
+    def move_in(self, app: Flask) -> None:
+        """Be the house of this application."""
+        app.extensions[_EXTENSION] = self
+
+
+def house() -> House:
+    """The house of the application that serves the current request."""
+    found: House = current_app.extensions[_EXTENSION]
+    return found
+
+
+def broker() -> Broker:
+    """The broker of the application that serves the current request."""
+    return house().broker

@@ -1,0 +1,93 @@
+"""Many messages at once, and a result for each (SPEC M2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, TypedDict
+
+from marshmallow import ValidationError
+from marshmallow.fields import List, Nested
+
+from app.errors import Problem, problem
+from app.schemas.messages import SEND, SendShape
+from app.schemas.shape import Shape
+from broker.kernel.errors import BrokerError, InvalidFieldsError
+from broker.messaging.message import Draft
+from broker.messaging.queue import Accepted
+
+MAX_BATCH: Final = 1000
+
+
+class _Items(List[Any]):
+    """Messages that are judged one by one later, so that a bad one does not sink the rest."""
+
+    def _deserialize(self, value: object, *_: object, **__: object) -> list[Any]:
+        if not isinstance(value, list) or not 1 <= len(value) <= MAX_BATCH:
+            raise ValidationError(f"must be a list of 1 to {MAX_BATCH} messages")
+        return value
+
+
+class BatchShape(Shape[list[object]]):
+    """Messages to be sent, in this order."""
+
+    messages = _Items(
+        Nested(SendShape), required=True, metadata={"minItems": 1, "maxItems": MAX_BATCH}
+    )
+
+    def build(self, values: dict[str, Any]) -> list[object]:
+        """The messages as they came."""
+        return list(values["messages"])
+
+
+class TakenView(TypedDict):
+    """A message of a batch that is on disk."""
+
+    id: str
+    status: str
+
+
+class RejectedView(TypedDict):
+    """A message of a batch that was refused, and why."""
+
+    status: str
+    problem: Problem
+
+
+class BatchView(TypedDict):
+    """What became of each message of a batch, in order."""
+
+    results: list[TakenView | RejectedView]
+
+
+BATCH: Final = BatchShape()
+
+
+def drafts_of(items: Sequence[object]) -> list[Draft | BrokerError]:
+    """A draft for each message of a batch, or what is wrong with it."""
+    return [_draft_of(item) for item in items]
+
+
+def as_results(
+    drafts: Sequence[Draft | BrokerError], sent: Sequence[Accepted | BrokerError]
+) -> BatchView:
+    """A result for each message of a batch; `sent` are those of the drafts among them."""
+    outcomes = iter(sent)
+    return {
+        "results": [
+            _result(draft if isinstance(draft, BrokerError) else next(outcomes), index)
+            for index, draft in enumerate(drafts)
+        ]
+    }
+
+
+def _draft_of(item: object) -> Draft | BrokerError:
+    try:
+        return SEND.read(item)
+    except InvalidFieldsError as error:
+        return error
+
+
+def _result(outcome: Accepted | BrokerError, index: int) -> TakenView | RejectedView:
+    if isinstance(outcome, BrokerError):
+        return {"status": "rejected", "problem": problem(outcome, under=f"messages.{index}")}
+    return {"id": outcome.id, "status": "accepted"}

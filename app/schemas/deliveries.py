@@ -1,0 +1,280 @@
+"""What a recipient sends about its inbox and the deliveries in it, and what it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypedDict
+
+from marshmallow import ValidationError
+
+from app.errors import Problem
+from app.schemas.fields import (
+    Duration,
+    Flag,
+    Kind,
+    Line,
+    Lines,
+    Priority,
+    Text,
+    Whole,
+    agent_id_field,
+    each,
+    message_id_field,
+)
+from app.schemas.messages import DeliveredView, LeaseView
+from app.schemas.shape import QueryShape, Shape
+from broker.kernel.errors import FieldProblem
+from broker.kernel.ids import AgentId, LeaseToken
+from broker.messaging.inbox import Acknowledgement, Wanted
+
+MAX_WAIT_SECONDS: Final = 60
+_MAX_AT_ONCE: Final = 1000
+_MAX_EPOCH: Final = 2**53 - 1
+
+
+def epoch_field() -> Whole:
+    """The session that the caller acts in."""
+    return Whole(1, _MAX_EPOCH, description="The caller's session, if it has one.")
+
+
+def token_field(*, data_key: str | None = None) -> Line:
+    """The token of a lease."""
+    return Line(
+        128, description="The token that came with the message.", required=True, data_key=data_key
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """What an agent asks its inbox for; `wait_ms` is how long it would wait for a first message."""
+
+    wanted: Wanted
+    wait_ms: int = 0
+    lease_ms: int | None = None
+    peek: bool = False
+    epoch: int | None = None
+
+
+class FetchShape(QueryShape[Fetch]):
+    """The parameters of an inbox (SPEC M5)."""
+
+    limit = Whole(1, _MAX_AT_ONCE, description="At most so many; 10 where nothing is said.")
+    wait_ms = Duration(
+        0, MAX_WAIT_SECONDS, data_key="wait_seconds", description="Wait for a first message."
+    )
+    lease_ms = Duration(data_key="lease_seconds", description="How long they are held for you.")
+    kinds = Lines(description="Only messages of these kinds, with commas between.")
+    min_priority = Priority(description="Only messages of this priority or a higher one.")
+    peek = Flag(description="Show them without leasing them.")
+    epoch = epoch_field()
+
+    def rules(self, data: Mapping[str, Any]) -> Iterable[FieldProblem]:
+        """Looking neither leases nor waits."""
+        for field in ("wait_seconds", "lease_seconds"):
+            if data.get("peek") is True and field in data:
+                yield FieldProblem(field=field, message="has no meaning with peek")
+
+    def build(self, values: dict[str, Any]) -> Fetch:
+        """What is asked for."""
+        chosen = {name: values.pop(name) for name in ("limit", "min_priority") if name in values}
+        wanted = Wanted(kinds=frozenset(values.pop("kinds", ())), **chosen)
+        return Fetch(wanted=wanted, **values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """A recipient speaks about a message that it got."""
+
+    agent_id: AgentId
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done(Read):
+    """A recipient is done with a message that it holds."""
+
+    lease_token: LeaseToken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection(Done):
+    """A recipient could not deal with a message that it holds."""
+
+    reason: str = ""
+    delay_ms: int | None = None
+    permanent: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extension(Done):
+    """A recipient needs more time for a message that it holds."""
+
+    lease_ms: int
+
+
+class ReadShape(Shape[Read]):
+    """A message was read."""
+
+    agent_id = agent_id_field(required=True, description="The recipient.")
+    epoch = epoch_field()
+
+    def build(self, values: dict[str, Any]) -> Read:
+        """The delivery that is meant."""
+        return Read(**values)
+
+
+class AcknowledgeShape(Shape[Done]):
+    """A message is done with."""
+
+    agent_id = agent_id_field(required=True, description="The recipient.")
+    lease_token = token_field()
+    epoch = epoch_field()
+
+    def build(self, values: dict[str, Any]) -> Done:
+        """The lease that is meant."""
+        return Done(**values)
+
+
+class RejectShape(Shape[Rejection]):
+    """A message could not be dealt with."""
+
+    agent_id = agent_id_field(required=True, description="The recipient.")
+    lease_token = token_field()
+    reason = Text(4000, description="Why; it is kept in the history.")
+    delay_ms = Duration(0, data_key="delay_seconds", description="Try again after this time.")
+    permanent = Flag(description="Don't try again: make it a dead letter.")
+    epoch = epoch_field()
+
+    def rules(self, data: Mapping[str, Any]) -> Iterable[FieldProblem]:
+        """What is not tried again has no time to be tried."""
+        if data.get("permanent") is True and data.get("delay_seconds") is not None:
+            yield FieldProblem(field="delay_seconds", message="has no meaning with permanent")
+
+    def build(self, values: dict[str, Any]) -> Rejection:
+        """The lease that is meant."""
+        return Rejection(**values)
+
+
+class ExtendShape(Shape[Extension]):
+    """A message needs more time."""
+
+    agent_id = agent_id_field(required=True, description="The recipient.")
+    lease_token = token_field()
+    lease_ms = Duration(
+        required=True, data_key="seconds", description="The lease ends so long from now."
+    )
+    epoch = epoch_field()
+
+    def build(self, values: dict[str, Any]) -> Extension:
+        """The lease that is meant."""
+        return Extension(**values)
+
+
+class _AcknowledgementShape(Shape[Acknowledgement]):
+    message_id = message_id_field(required=True, data_key="id")
+    token = token_field(data_key="lease_token")
+
+    def build(self, values: dict[str, Any]) -> Acknowledgement:
+        """The lease that is done with."""
+        return Acknowledgement(**values)
+
+
+class _Acknowledgements(Kind[tuple[Acknowledgement, ...]]):
+    """A list of acknowledgements."""
+
+    _shape: Final = _AcknowledgementShape()
+
+    def __init__(self) -> None:
+        item = {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["id", "lease_token"],
+            "properties": {
+                field.data_key: dict(field.metadata) for field in self._shape.fields.values()
+            },
+        }
+        super().__init__(
+            {"type": "array", "items": item, "minItems": 1, "maxItems": _MAX_AT_ONCE},
+            required=True,
+        )
+
+    def _deserialize(self, value: object, *_: object, **__: object) -> tuple[Acknowledgement, ...]:
+        if not isinstance(value, list) or not 1 <= len(value) <= _MAX_AT_ONCE:
+            raise ValidationError(f"must be a list of 1 to {_MAX_AT_ONCE} acknowledgements")
+        return each(value, lambda item: self._shape.build(self._shape.load(item)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcknowledgeMany:
+    """Leases of one agent that are done with."""
+
+    acks: tuple[Acknowledgement, ...]
+    epoch: int | None = None
+
+
+class AcknowledgeManyShape(Shape[AcknowledgeMany]):
+    """Many messages are done with."""
+
+    acks = _Acknowledgements()
+    epoch = epoch_field()
+
+    def build(self, values: dict[str, Any]) -> AcknowledgeMany:
+        """The leases that are meant."""
+        return AcknowledgeMany(**values)
+
+
+class InboxView(TypedDict):
+    """The messages that an inbox gave."""
+
+    messages: list[DeliveredView]
+
+
+class StateView(TypedDict):
+    """Where a message stands after a call."""
+
+    id: str
+    status: str
+
+
+class RefusedView(TypedDict):
+    """A message whose acknowledgement was refused, and why."""
+
+    id: str
+    problem: Problem
+
+
+class AcknowledgedView(TypedDict):
+    """What became of each acknowledgement, in order."""
+
+    results: list[StateView | RefusedView]
+
+
+class RejectedView(TypedDict):
+    """Where a message stands that was given back."""
+
+    id: str
+    status: str
+    next_attempt_at: str | None
+
+
+class ExtendedView(TypedDict):
+    """A lease that was prolonged."""
+
+    id: str
+    lease: LeaseView
+
+
+class ReadView(TypedDict):
+    """When a message was first read."""
+
+    id: str
+    read_at: str
+
+
+FETCH: Final = FetchShape()
+ACKNOWLEDGE: Final = AcknowledgeShape()
+REJECT: Final = RejectShape()
+EXTEND: Final = ExtendShape()
+READ: Final = ReadShape()
+ACKNOWLEDGE_MANY: Final = AcknowledgeManyShape()
