@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from typing import Final
+
+import structlog
 
 from broker.directory.agents import Agents
 from broker.directory.store import AgentStore
 from broker.kernel.clock import Clock, seconds_to_ms, system_clock
+from broker.kernel.errors import StorageUnavailableError
 from broker.messaging.arrivals import Arrivals
 from broker.messaging.dead_letters import DeadLetters
 from broker.messaging.inbox import Inboxes
@@ -26,6 +31,10 @@ from broker.storage.doorbell import Doorbell
 from broker.storage.keys import Keys
 from broker.storage.migrations import migrate
 from config.settings import Settings
+
+_RETRY_SECONDS: Final = 0.5
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +59,21 @@ class Broker:
         """Bring the data to this version. Raises `DataVersionError`, `StorageUnavailableError`."""
         migrate(self.redis, self.keys)
         self.agents.ensure_built_in()
+
+    def prepare_patiently(self, stop: threading.Event) -> bool:
+        """Prepare as soon as Redis is there; False if `stop` was set first.
+
+        Raises `DataVersionError`.
+        """
+        while not stop.is_set():
+            try:
+                self.prepare()
+            except StorageUnavailableError as error:
+                _log.warning("station.waits_for_redis", error=error.detail)
+                stop.wait(_RETRY_SECONDS)
+            else:
+                return True
+        return False
 
 
 def message_policy(settings: Settings) -> MessagePolicy:

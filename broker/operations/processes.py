@@ -103,6 +103,11 @@ class Processes:
             key=lambda process: (process.role, process.started_at),
         )
 
+    def lives_here(self, role: Role) -> bool:
+        """Whether a process of this role is alive on this host."""
+        here = socket.gethostname()
+        return any(process.host == here for process in self.alive(role))
+
     def heartbeat(self, role: Role, name: str | None = None) -> Heartbeat:
         """What makes this process beat: a context in which it does, from a thread of its own."""
         return Heartbeat(

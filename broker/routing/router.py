@@ -7,21 +7,36 @@ killed at any point only leaves work for the next.
 from __future__ import annotations
 
 import secrets
+import time
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import structlog
 
 from broker.kernel.clock import Clock
-from broker.kernel.ids import AgentId, Partition
+from broker.kernel.ids import AgentId, MessageId, Partition
 from broker.messaging.message import Envelope
-from broker.routing.engine import RoutingContext, decide
+from broker.routing.engine import Decision, RoutingContext, decide
 from broker.routing.store import Batch, RoutingStore
 from broker.storage.doorbell import Doorbell
 
+# Messages taken at a time: from one partition, or shared out among several that ring together, so
+# that single messages from many senders cost no more trips than many from one.
 _BATCH: Final = 500
+_TOGETHER: Final = 16
+# Records read in one trip: few bodies in memory at a time.
+_FETCH: Final = 50
 # Deliveries committed in one trip; a broadcast to thousands goes in several.
 _COMMIT: Final = 2_000
+
+# An RQ job costs a dozen trips, a message a fraction of one. So a drainer that has just been busy
+# listens for a moment before it leaves: under a steady stream one job serves hundreds of messages.
+_QUIET_SECONDS: Final = 0.005
+_POLL_SECONDS: Final = 0.001
+# Yet it ends in the end, and has a new job sent for what is left: the sweep that waits behind it in
+# the same queue must run, and a process that is asked to stop must come to its end.
+_LONGEST_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -40,21 +55,24 @@ class Router:
         self._clock = clock
 
     def drain(self) -> int:
-        """Route until no partition rings; how many messages. A batch of each in turn.
-
-        Who rings meanwhile joins the next round: a busy partition may never come to an end.
-        """
+        """Route until no partition has rung for a moment, a second at most; how many messages."""
         token = secrets.token_hex(8)
+        end = time.monotonic() + _LONGEST_SECONDS
         routed = 0
-        turns = self._doorbell.answer()
-        while turns:
-            busy = set()
-            for partition in turns:
-                batch = self._store.take(partition, token, _BATCH)
-                if batch is not None:
-                    routed += self._route(partition, batch, token)
-                    busy.add(partition)
-            turns = sorted(busy.union(self._doorbell.answer()))
+        turns: dict[Partition, None] = {}
+        while time.monotonic() < end:
+            turns |= dict.fromkeys(self._rings(token, patiently=not turns))
+            if not turns:
+                return routed
+            group = list(turns)[:_TOGETHER]
+            batches = self._store.take(group, token, _BATCH // len(group))
+            done = self._route(batches, token)
+            drained = self._store.release(done, token)
+            routed += sum(map(len, done.values()))
+            for partition in group:
+                del turns[partition]
+            turns |= dict.fromkeys(name for name in batches if name not in drained)
+        self._hand_over(list(turns), token)
         return routed
 
     def sweep(self) -> int:
@@ -64,37 +82,84 @@ class Router:
             self._doorbell.ring(forgotten)
         return len(forgotten)
 
-    def _route(self, partition: Partition, batch: Batch, token: str) -> int:
-        envelopes = self._store.envelopes(batch.ids)
+    def _rings(self, token: str, *, patiently: bool) -> list[Partition]:
+        """The partitions that ring; none, after waiting for some, if this drainer has left."""
+        if not patiently:
+            return self._doorbell.answer(token)
+        quiet = time.monotonic() + _QUIET_SECONDS
+        while time.monotonic() < quiet:
+            if ringing := self._doorbell.answer(token):
+                return ringing
+            time.sleep(_POLL_SECONDS)
+        return self._doorbell.leave(token)
+
+    def _hand_over(self, unfinished: Sequence[Partition], token: str) -> None:
+        """Leave with work undone: have a job sent for it, and for what rings by now."""
+        self._store.leave(unfinished, token)
+        ringing = self._doorbell.leave(token)
+        if remaining := {*unfinished, *ringing}:
+            self._doorbell.ring(remaining, token=token)
+
+    def _route(
+        self, batches: Mapping[Partition, Batch], token: str
+    ) -> dict[Partition, list[MessageId]]:
+        """Put the first of these messages into their inboxes; which ones stand there now."""
+        decisions, decided = self._decide(batches)
+        self._store.address(
+            [
+                (message, decision.recipients)
+                for message, decision in decisions
+                if len(decision.recipients) != 1 or not decision.promised
+            ],
+            self._clock(),
+        )
+        valid_until = min((batch.valid_until for batch in batches.values()), default=0)
+        for number, deliveries in enumerate(self._trips(decisions)):
+            if number:
+                # A large audience takes longer than one hold.
+                valid_until = self._store.hold(list(batches), token)
+            if not self._store.commit(deliveries, valid_until):
+                _log.warning("routing.commit_came_too_late", partitions=sorted(batches))
+                return {}
+        return decided
+
+    def _decide(
+        self, batches: Mapping[Partition, Batch]
+    ) -> tuple[list[tuple[Envelope, Decision]], dict[Partition, list[MessageId]]]:
+        """Decide about as many messages as come to one trip's deliveries, and at least one.
+
+        Hundreds of broadcasts are so released a few at a time, and others have their turn between.
+        """
+        decisions: list[tuple[Envelope, Decision]] = []
+        decided: dict[Partition, list[MessageId]] = defaultdict(list)
+        weight = 0
+        waiting = [(partition, name) for partition in batches for name in batches[partition].ids]
+        for start in range(0, len(waiting), _FETCH):
+            chunk = waiting[start : start + _FETCH]
+            envelopes = self._store.envelopes([name for _, name in chunk])
+            for partition, name in chunk:
+                if weight >= _COMMIT:
+                    return decisions, decided
+                decided[partition].append(name)
+                message = envelopes.get(name)
+                # Without a record it reached its verdict long ago, only ingress did not hear.
+                if message is not None:
+                    decision = decide(message, self._context)
+                    decisions.append((message, decision))
+                    weight += len(decision.recipients)
+        return decisions, decided
+
+    def _trips(self, decisions: Sequence[tuple[Envelope, Decision]]) -> Iterator[_Deliveries]:
+        """The deliveries of these messages, in order, as many as go in one trip."""
         deliveries: _Deliveries = defaultdict(lambda: defaultdict(list))
         pending = 0
-        valid_until = batch.valid_until
-        for name in batch.ids:
-            message = envelopes.get(name)
-            if message is None:
-                # Its record has left: it reached its verdict long ago, only ingress did not hear.
-                continue
-            decision = decide(message, self._context)
-            if len(decision.recipients) != 1 or not decision.promised:
-                self._store.address(message, decision.recipients, self._clock())
+        for message, decision in decisions:
             for recipient in decision.recipients:
-                place = deliveries[self._store.keys.partition_for(recipient)][recipient]
-                place.append((message, decision.promised))
+                inbox = deliveries[self._store.keys.partition_for(recipient)][recipient]
+                inbox.append((message, decision.promised))
                 pending += 1
-                if pending >= _COMMIT:
-                    if not self._commit(partition, deliveries, valid_until):
-                        return 0
-                    deliveries.clear()
-                    pending = 0
-                    # A large audience takes longer than one hold.
-                    valid_until = self._store.hold(partition, token)
-        if not self._commit(partition, deliveries, valid_until):
-            return 0
-        self._store.release(partition, batch.ids)
-        return len(batch.ids)
-
-    def _commit(self, partition: Partition, deliveries: _Deliveries, valid_until: int) -> bool:
-        committed = self._store.commit(deliveries, valid_until)
-        if not committed:
-            _log.warning("routing.commit_came_too_late", partition=partition)
-        return committed
+                if pending == _COMMIT:
+                    yield deliveries
+                    deliveries, pending = defaultdict(lambda: defaultdict(list)), 0
+        if pending:
+            yield deliveries

@@ -14,14 +14,13 @@ from broker.messaging.policy import MessagePolicy
 from broker.messaging.store import inbox_keys, policy_argument, read_records
 from broker.storage.connection import Redis
 from broker.storage.keys import Keys
-from broker.storage.scripts import Call, Script
+from broker.storage.scripts import Call, Outcome, Script
 
 _LUA: Final = Path(__file__).parent / "lua"
 
 # How long a drainer may hold a partition without a sign of life; half of the five seconds in which
 # the station recovers from its death.
 _HOLD_MS: Final = 2_500
-_FETCH: Final = 50
 
 _SHARED: Final = (
     "alarms",
@@ -62,61 +61,74 @@ class RoutingStore:
         self._policy = policy
         self._scripts = {path.stem: Script.load(_LUA, path.stem) for path in _LUA.glob("*.lua")}
 
-    def take(self, partition: Partition, token: str, limit: int) -> Batch | None:
-        """The next messages of a partition; None when there are none, or another drains it."""
-        outcome = self._redis.call(
-            self._scripts["take"].bind(
-                keys={
-                    "ingress": self.keys.ingress(partition),
-                    "delayed": self.keys.delayed(partition),
-                    "sequence": self.keys.sequence(partition),
-                    "bell": self.keys.bell(partition),
-                    "drainer": self.keys.drainer(partition),
-                    "sent": self.keys.sent(partition),
-                },
-                args={"token": token, "hold_ms": _HOLD_MS, "limit": limit},
-            )
-        )
-        if outcome.name != "taken":
-            return None
-        packed, valid_until = outcome.values
-        if not isinstance(packed, bytes) or not isinstance(valid_until, int):
-            raise TypeError(outcome)
-        return Batch(ids=tuple(unpack(packed)), valid_until=valid_until)
+    def take(
+        self, partitions: Sequence[Partition], token: str, limit: int
+    ) -> dict[Partition, Batch]:
+        """The next messages of each partition, in one trip.
 
-    def hold(self, partition: Partition, token: str) -> int:
-        """Keep a partition that this token drains; until when commits are accepted, 0 if lost."""
-        outcome = self._redis.call(
-            self._scripts["hold"].bind(
-                keys={"drainer": self.keys.drainer(partition)},
-                args={"token": token, "hold_ms": _HOLD_MS},
-            )
+        A partition is left out where there are none, or where another drains it.
+        """
+        outcomes = self._redis.call_many(
+            [
+                self._scripts["take"].bind(
+                    keys={
+                        "ingress": self.keys.ingress(partition),
+                        "delayed": self.keys.delayed(partition),
+                        "sequence": self.keys.sequence(partition),
+                        "bell": self.keys.bell(partition),
+                        "drainer": self.keys.drainer(partition),
+                        "sent": self.keys.sent(partition),
+                    },
+                    args={"token": token, "hold_ms": _HOLD_MS, "limit": limit},
+                )
+                for partition in partitions
+            ]
         )
-        return int(str(outcome.values[0])) if outcome.name == "held" else 0
+        return {
+            partition: _batch(outcome)
+            for partition, outcome in zip(partitions, outcomes, strict=True)
+            if outcome.name == "taken"
+        }
+
+    def hold(self, partitions: Sequence[Partition], token: str) -> int:
+        """Keep partitions that this token drains; until when commits are accepted, 0 if lost."""
+        outcomes = self._redis.call_many(
+            [
+                self._scripts["hold"].bind(
+                    keys={"drainer": self.keys.drainer(partition)},
+                    args={"token": token, "hold_ms": _HOLD_MS},
+                )
+                for partition in partitions
+            ]
+        )
+        return min(
+            int(str(outcome.values[0])) if outcome.name == "held" else 0 for outcome in outcomes
+        )
 
     def envelopes(self, ids: Sequence[MessageId]) -> dict[MessageId, Envelope]:
-        """The envelopes of those messages that are still stored; few bodies in memory at a time."""
-        found: dict[MessageId, Envelope] = {}
-        for start in range(0, len(ids), _FETCH):
-            chunk = ids[start : start + _FETCH]
-            records = read_records(self._redis, self.keys, chunk)
-            for name, record in zip(chunk, records, strict=True):
-                if record is not None:
-                    found[name] = decode_envelope(record)
-        return found
+        """The envelopes of those messages that are still stored."""
+        records = read_records(self._redis, self.keys, ids)
+        return {
+            name: decode_envelope(record)
+            for name, record in zip(ids, records, strict=True)
+            if record is not None
+        }
 
-    def address(self, message: Envelope, recipients: Sequence[AgentId], now_ms: int) -> None:
-        """Remember whom a message to several goes to; before it reaches the first of them."""
-        self._redis.call(
-            self._scripts["address"].bind(
-                keys={
-                    "audience": self.keys.audience(message.id),
-                    "outstanding": self.keys.outstanding(message.id),
-                },
-                args={"record_ms": self._policy.record_ms(message.expires_at - now_ms)},
-                # An empty name says that nobody is meant, which is not the same as not yet known.
-                more_args=recipients or ("",),
-            )
+    def address(self, audiences: Sequence[tuple[Envelope, Sequence[AgentId]]], now_ms: int) -> None:
+        """Remember whom messages to several go to; before one reaches the first of them."""
+        self._redis.call_many(
+            [
+                self._scripts["address"].bind(
+                    keys={
+                        "audience": self.keys.audience(message.id),
+                        "outstanding": self.keys.outstanding(message.id),
+                    },
+                    args={"record_ms": self._policy.record_ms(message.expires_at - now_ms)},
+                    # An empty name says that nobody is meant; no name, that it is not known yet.
+                    more_args=recipients or ("",),
+                )
+                for message, recipients in audiences
+            ]
         )
 
     def commit(
@@ -178,14 +190,37 @@ class RoutingStore:
             message.supersedes or "",
         ]
 
-    def release(self, partition: Partition, ids: Sequence[MessageId]) -> None:
-        """Take messages out of ingress that stand in their inboxes."""
-        if ids:
-            self._redis.call(
+    def release(self, ids: Mapping[Partition, Sequence[MessageId]], token: str) -> set[Partition]:
+        """Take messages out of ingress that stand in their inboxes; the partitions then empty."""
+        outcomes = self._redis.call_many(
+            [
                 self._scripts["release"].bind(
-                    keys={"ingress": self.keys.ingress(partition)}, args={}, more_args=ids
+                    keys={
+                        "ingress": self.keys.ingress(partition),
+                        "drainer": self.keys.drainer(partition),
+                    },
+                    args={"token": token},
+                    more_args=names,
                 )
-            )
+                for partition, names in ids.items()
+            ]
+        )
+        return {
+            partition
+            for partition, outcome in zip(ids, outcomes, strict=True)
+            if outcome.name == "emptied"
+        }
+
+    def leave(self, partitions: Sequence[Partition], token: str) -> None:
+        """Give up partitions in which work is left."""
+        self._redis.call_many(
+            [
+                self._scripts["leave"].bind(
+                    keys={"drainer": self.keys.drainer(partition)}, args={"token": token}
+                )
+                for partition in partitions
+            ]
+        )
 
     def idle_partitions_with_work(self, now_ms: int) -> list[Partition]:
         """Partitions where messages wait and nobody is draining."""
@@ -206,3 +241,10 @@ class RoutingStore:
             for number in numbers
             if (found[3 * number] or found[3 * number + 1]) and not found[3 * number + 2]
         ]
+
+
+def _batch(outcome: Outcome) -> Batch:
+    packed, valid_until = outcome.values
+    if not isinstance(packed, bytes) or not isinstance(valid_until, int):
+        raise TypeError(outcome)
+    return Batch(ids=tuple(unpack(packed)), valid_until=valid_until)

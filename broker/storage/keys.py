@@ -305,7 +305,7 @@ class Keys:
 
     @_key(type="string", lifetime="1 s", owner="storage")
     def routing_job(self) -> str:
-        """Set while a routing job is on its way, so that one job serves many rings."""
+        """Set while a routing job is on its way (`sent`) or a drainer listens (its token)."""
         return f"{self._station}routing_job"
 
     def jobs_queue(self, role: str) -> str:

@@ -63,6 +63,19 @@ def _expanded(source: str, included: set[str]) -> str:
     return _INCLUDE.sub(text_of, source)
 
 
+def _bounded(source: str, pattern: re.Pattern[str]) -> str:
+    """The source, its first lines unpacking no more than they name.
+
+    Lua cannot unpack more than 8,000 values, and a script with lists may well be given more.
+    """
+    found = pattern.search(source)
+    if found is None:
+        return source
+    line = found[0]
+    count = len(_names(pattern, source))
+    return source.replace(line, f"{line.removesuffix(')')}, 1, {count})", 1)
+
+
 class Script:
     """One atomic transition."""
 
@@ -73,7 +86,7 @@ class Script:
         self.argument_names = _names(_ARGS, source)
         if not self.outcomes:
             raise ScriptError(f"{name}.lua declares no outcomes")
-        self.text = _expanded(source, set())
+        self.text = _expanded(_bounded(_bounded(source, _KEYS), _ARGS), set())
         self.sha = hashlib.sha1(self.text.encode()).hexdigest()  # noqa: S324 - the hash that EVALSHA is defined by
 
     @classmethod

@@ -48,8 +48,11 @@ class Stage:
 
     def route(self) -> int:
         """Route all that is due, whether or not it rang."""
+        total = 0
         self.broker.router.sweep()
-        return self.broker.router.drain()
+        while routed := self.broker.router.drain():
+            total += routed
+        return total
 
     def deliver(
         self,
@@ -67,7 +70,7 @@ class Stage:
     def take(self, sender: str = "alice", token: str = "someone") -> Batch | None:
         """Take a batch as a routing worker does; what happens to it is up to the test."""
         partition = self.broker.keys.partition_for(AgentId(sender))
-        return self.routing_store().take(partition, token, 500)
+        return self.routing_store().take([partition], token, 500).get(partition)
 
     def commit(self, batch: Batch, to: str = "bob") -> bool:
         """Commit a batch to one recipient, releasing nothing."""

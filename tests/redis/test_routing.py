@@ -1,6 +1,7 @@
 """From ingress to inboxes: take.lua, address.lua, commit.lua, release.lua and the router."""
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from broker.kernel.events import DeliveryState
@@ -26,7 +27,7 @@ def test_a_batch_stays_in_ingress_until_it_is_released(stage: Stage) -> None:
     partition = stage.broker.keys.partition_for(ALICE)
     assert stage.broker.redis.command("ZCARD", stage.broker.keys.ingress(partition)) == 1
     stage.commit(batch)
-    stage.routing_store().release(partition, batch.ids)
+    stage.routing_store().release({partition: batch.ids}, "someone")
     assert stage.broker.redis.command("ZCARD", stage.broker.keys.ingress(partition)) == 0
 
 
@@ -185,13 +186,15 @@ def test_a_busy_partition_does_not_keep_others_from_being_routed(make_stage: Mak
     store = stage.broker.router._store
     take, takes = store.take, []
 
-    def take_from_what_never_ends(partition: Partition, token: str, limit: int) -> Batch | None:
-        takes.append(partition)
+    def take_from_what_never_ends(
+        partitions: Sequence[Partition], token: str, limit: int
+    ) -> dict[Partition, Batch]:
+        takes.append(partitions)
         if len(takes) < 20 and not stage.inbox("carol"):
             stage.send(sender="alice")
         if len(takes) == 5:
             stage.send("carol", sender="somebody in another partition")
-        return take(partition, token, limit)
+        return take(partitions, token, limit)
 
     store.take = take_from_what_never_ends  # type: ignore[method-assign]
     stage.send(sender="alice")

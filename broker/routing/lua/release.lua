@@ -1,6 +1,12 @@
 -- Take routed messages out of ingress: each stands in its inbox, or has its verdict.
--- outcomes: released
--- The arguments are message ids. Safe to repeat.
-local ingress = unpack(KEYS)
+-- outcomes: released, emptied
+-- The arguments behind the named one are message ids. Safe to repeat. Where nothing is left the hold on
+-- the partition ends as well, in the same step: who comes next rings.
+local ingress, drainer = unpack(KEYS)
+local token = unpack(ARGV)
 
-return { 'released', redis.call('ZREM', ingress, unpack(ARGV)) }
+redis.call('ZREM', ingress, unpack(ARGV, 2))
+if redis.call('EXISTS', ingress) == 1 then return { 'released' } end
+local holder = redis.call('GET', drainer)
+if holder and holder:match('^(%S+) ') == token then redis.call('DEL', drainer) end
+return { 'emptied' }

@@ -1,8 +1,10 @@
 -- Ask for partitions to be drained; whether a routing job must be sent for it.
 -- outcomes: rung
--- The arguments behind the named one are partition numbers.
+-- The arguments behind the named ones are partition numbers. A drainer that hands its work on gives its
+-- token: from then on nobody counts on it.
 local ringing, routing_job = unpack(KEYS)
-local job_ms = unpack(ARGV)
+local token, job_ms = unpack(ARGV)
 
-redis.call('SADD', ringing, unpack(ARGV, 2))
-return { 'rung', redis.call('SET', routing_job, '1', 'NX', 'PX', job_ms) and 1 or 0 }
+if redis.call('GET', routing_job) == token then redis.call('DEL', routing_job) end
+redis.call('SADD', ringing, unpack(ARGV, 3))
+return { 'rung', redis.call('SET', routing_job, 'sent', 'NX', 'PX', job_ms) and 1 or 0 }

@@ -1,0 +1,9 @@
+-- Give up a partition in which work is left; whoever comes next may take it at once.
+-- outcomes: left, not_ours
+local drainer = unpack(KEYS)
+local token = unpack(ARGV)
+
+local holder = redis.call('GET', drainer)
+if not holder or holder:match('^(%S+) ') ~= token then return { 'not_ours' } end
+redis.call('DEL', drainer)
+return { 'left' }

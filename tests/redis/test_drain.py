@@ -1,0 +1,185 @@
+"""The doorbell and the drainer: who is woken, who listens, and how work is handed on."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from rq import Queue
+
+from broker.kernel.ids import AgentId, MessageId, Partition
+from tests.redis.conftest import MakeStage
+from tests.redis.stage import Stage
+from tests.waiting import until
+
+HERE = Partition(1)
+THERE = Partition(2)
+
+
+@pytest.fixture
+def jobs_sent(stage: Stage) -> Callable[[], int]:
+    """How many routing jobs have been sent, to nobody."""
+    broker = stage.broker
+    queue = Queue(broker.keys.jobs_queue("routing"), connection=broker.jobs.client)
+    return lambda: queue.count
+
+
+def test_many_rings_send_one_job(stage: Stage, jobs_sent: Callable[[], int]) -> None:
+    for _ in range(5):
+        stage.broker.doorbell.ring([HERE, THERE])
+
+    assert jobs_sent() == 1
+    assert stage.broker.doorbell.answer("one") == [HERE, THERE]
+
+
+def test_rings_send_no_job_while_a_drainer_listens(
+    stage: Stage, jobs_sent: Callable[[], int]
+) -> None:
+    doorbell = stage.broker.doorbell
+    assert doorbell.answer("one") == []
+
+    doorbell.ring([HERE])
+
+    assert jobs_sent() == 0
+    assert doorbell.answer("one") == [HERE]
+
+
+def test_a_drainer_cannot_leave_while_something_rings(
+    stage: Stage, jobs_sent: Callable[[], int]
+) -> None:
+    doorbell = stage.broker.doorbell
+    doorbell.answer("one")
+    doorbell.ring([HERE])
+
+    assert doorbell.leave("one") == [HERE]
+    assert doorbell.leave("one") == []
+
+    doorbell.ring([HERE])
+    assert jobs_sent() == 1
+
+
+def test_a_drainer_that_leaves_does_not_speak_for_another(
+    stage: Stage, jobs_sent: Callable[[], int]
+) -> None:
+    doorbell = stage.broker.doorbell
+    doorbell.answer("one")
+    doorbell.answer("another")
+
+    doorbell.leave("one")
+    doorbell.ring([HERE])
+
+    assert jobs_sent() == 0
+
+
+def test_nobody_counts_on_a_drainer_that_hands_its_work_on(
+    stage: Stage, jobs_sent: Callable[[], int]
+) -> None:
+    doorbell = stage.broker.doorbell
+    doorbell.answer("one")
+
+    doorbell.ring([HERE], token="one")
+
+    assert jobs_sent() == 1
+
+
+def test_nobody_counts_long_on_a_drainer_that_died(
+    stage: Stage, jobs_sent: Callable[[], int]
+) -> None:
+    stage.broker.doorbell.answer("one")
+
+    def sent() -> bool:
+        stage.broker.doorbell.ring([HERE])
+        return jobs_sent() > 0
+
+    until(sent, within=1, what="a ring sends a job")
+
+
+def test_a_drainer_ends_under_endless_work_and_hands_it_on(
+    stage: Stage, jobs_sent: Callable[[], int]
+) -> None:
+    stop, sent = threading.Event(), threading.Event()
+
+    def send_without_end() -> None:
+        while not stop.is_set():
+            stage.send()
+            sent.set()
+
+    sender = threading.Thread(target=send_without_end)
+    sender.start()
+    assert sent.wait(5)
+    before, started = jobs_sent(), time.monotonic()
+    stage.broker.router.drain()
+    took = time.monotonic() - started
+    stop.set()
+    sender.join()
+
+    assert took < 5
+    assert jobs_sent() > before
+
+
+def test_a_partition_given_up_may_be_taken_at_once(stage: Stage) -> None:
+    identifier = stage.send()
+    stage.take(token="one")
+    store, partition = stage.routing_store(), stage.broker.keys.partition_for(AgentId("alice"))
+
+    store.leave([partition], "another")
+    assert stage.take(token="two") is None
+    store.leave([partition], "one")
+
+    batch = stage.take(token="two")
+    assert batch is not None
+    assert batch.ids == (identifier,)
+
+
+def test_the_last_release_ends_the_hold_so_that_the_next_message_rings(stage: Stage) -> None:
+    stage.send()
+    batch = stage.take(token="one")
+    assert batch is not None
+    store, partition = stage.routing_store(), stage.broker.keys.partition_for(AgentId("alice"))
+
+    assert store.release({partition: batch.ids}, "one") == {partition}
+
+    stage.broker.doorbell.answer("")
+    stage.send()
+    assert stage.broker.doorbell.answer("") == [partition]
+
+
+def test_two_drainers_deliver_once_and_in_order(make_stage: MakeStage) -> None:
+    stage = make_stage(partitions=2)
+    senders = [f"sender-{number}" for number in range(8)]
+    sent: dict[str, list[MessageId]] = {name: [] for name in senders}
+    stop = threading.Event()
+
+    def send(name: str) -> None:
+        sent[name] += [stage.send(sender=name) for _ in range(60)]
+
+    def drain() -> None:
+        while not stop.is_set():
+            stage.broker.router.drain()
+
+    sending = [threading.Thread(target=send, args=(name,)) for name in senders]
+    draining = [threading.Thread(target=drain) for _ in range(2)]
+    for thread in sending + draining:
+        thread.start()
+    for thread in sending:
+        thread.join()
+    until(lambda: len(stage.inbox()) == 480, within=10, what="all of them arrive")
+    stop.set()
+    for thread in draining:
+        thread.join()
+
+    arrived = stage.inbox()
+    for name in senders:
+        assert [one for one in arrived if one in set(sent[name])] == sent[name]
+
+
+def test_a_broadcast_reaches_more_agents_of_a_partition_than_lua_can_unpack_keys_of(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(partitions=1)
+    stage.register(*(f"agent-{number}" for number in range(1_000)))
+
+    identifier = stage.deliver("broadcast")
+
+    assert stage.inbox("agent-999") == [identifier]
+    assert len(stage.broker.archive.receipts(identifier)) == 1_001

@@ -1,0 +1,30 @@
+"""The dotted names of jobs stand in Redis and in the scheduler's table: they must not drift."""
+
+import inspect
+
+import pytest
+from rq.utils import import_attribute
+
+from broker.storage.doorbell import ROUTING_JOB
+
+NAMES = (
+    "workers.routing.drain",
+    "workers.routing.sweep",
+    "workers.retry.sweep",
+    "workers.retry.reap",
+    "workers.retry.trim",
+    "workers.delivery.ping",
+    "workers.execution.ping",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_job_is_found_under_its_name_and_needs_nothing_but_ids(name: str) -> None:
+    job = import_attribute(name)
+
+    parameters = inspect.signature(job).parameters.values()
+    assert all(parameter.annotation is str for parameter in parameters)
+
+
+def test_the_doorbell_sends_the_job_that_drains() -> None:
+    assert ROUTING_JOB == "workers.routing.drain"

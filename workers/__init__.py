@@ -1,0 +1,1 @@
+"""The worker pools: RQ workers that run thin jobs, which call the broker."""
