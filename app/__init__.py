@@ -1,0 +1,1 @@
+"""The HTTP face: authenticate, parse, one call of the broker, render."""

@@ -1,0 +1,268 @@
+"""A message: as a sender hands it in, and as senders and recipients are shown it (DESIGN 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, Final, NotRequired, TypedDict
+
+import msgspec
+
+from app.schemas.fields import (
+    AnyJson,
+    Choice,
+    Duration,
+    Flag,
+    Line,
+    Moment,
+    Priority,
+    Targets,
+    Text,
+    Whole,
+    agent_id,
+    message_id,
+)
+from app.schemas.shape import Shape
+from broker.kernel.clock import rfc3339
+from broker.kernel.errors import FieldProblem
+from broker.kernel.priority import display
+from broker.messaging.delivery import Lease, Receipt
+from broker.messaging.inbox import Delivered
+from broker.messaging.message import Draft, JsonText, Message
+from broker.messaging.queue import Accepted
+from broker.messaging.receipts import Listed
+from broker.routing.targets import BROADCAST
+
+
+class Strategy(StrEnum):
+    """How one recipient of a pool is picked (SPEC R2)."""
+
+    ROUND_ROBIN = "round_robin"
+    LEAST_LOADED = "least_loaded"
+    RANDOM = "random"
+    STICKY = "sticky"
+
+
+class SendShape(Shape[Draft]):
+    """A message to be sent (SPEC M1); the same in REST, batches, WebSocket and schedules."""
+
+    sender = agent_id(required=True, data_key="from", description="Who sends it.")
+    to = Targets(required=True, description="An agent id, a list of them, or broadcast.")
+    body = Text(description="What it says; a body, a payload or both are needed.")
+    payload = AnyJson(description="Any JSON that goes with it.")
+    kind = Line(description="What sort of message it is; chat where nothing is said.")
+    subject = Line(500)
+    meta = AnyJson(description="Any JSON about it, for senders and tools.")
+    priority = Priority(description="urgent, high, normal (the default), low, or 0 to 9.")
+    channel = Line()
+    thread_id = Line(description="The conversation; else that of reply_to, else a new one.")
+    reply_to = message_id(description="The message that this one answers.")
+    correlation_id = Line(256)
+    idempotency_key = Line(256, description="Makes it safe to send the same again for a day.")
+    ttl_ms = Duration(data_key="ttl_seconds", description="How long it may wait.")
+    delay_ms = Duration(0, data_key="delay_seconds", description="Deliver it this much later.")
+    deliver_at = Moment(description="Deliver it then; not together with delay_seconds.")
+    expects_reply = Flag()
+    timeout_ms = Duration(data_key="timeout_seconds", description="How long a reply may take.")
+    claimable = Flag()
+    strategy = Choice(Strategy)
+    max_attempts = Whole(1, 100, description="Deliveries before it is a dead letter.")
+    supersedes = message_id(description="An undelivered message that this one replaces.")
+    hold_for_unknown = Flag(description="Keep it for recipients that have yet to register.")
+    epoch = Whole(1, 2**53 - 1, description="The sender's session, if it has one.")
+
+    def rules(self, data: Mapping[str, Any]) -> Iterable[FieldProblem]:
+        """A message says something, and has one time of delivery."""
+        if data.get("body") is None and data.get("payload") is None:
+            yield FieldProblem(field="body", message="is required, unless there is a payload")
+        if data.get("delay_seconds") is not None and data.get("deliver_at") is not None:
+            yield FieldProblem(field="deliver_at", message="excludes delay_seconds")
+
+    def build(self, values: dict[str, Any]) -> Draft:
+        """The draft that the broker takes."""
+        return Draft(**values)
+
+
+class BroadcastShape(SendShape):
+    """A message to everyone, unless it names its targets (SPEC M14)."""
+
+    to = Targets(description="Everyone where nothing is said.")
+
+    def build(self, values: dict[str, Any]) -> Draft:
+        """The draft that the broker takes."""
+        return Draft(**{"to": (BROADCAST,)} | values)
+
+
+SEND: Final = SendShape()
+BROADCAST_SEND: Final = BroadcastShape()
+
+
+class AcceptedView(TypedDict):
+    id: str
+    status: str
+    created: bool
+    thread_id: str
+    accepted_at: str
+
+
+class LeaseView(TypedDict):
+    token: str
+    expires_at: str
+
+
+JsonView = msgspec.Raw | None
+
+DeliveredView = TypedDict(
+    "DeliveredView",
+    {
+        "id": str,
+        "from": str,
+        "to": str | list[str],
+        "kind": str,
+        "priority": str | int,
+        "subject": str | None,
+        "body": str | None,
+        "payload": JsonView,
+        "meta": JsonView,
+        "channel": str | None,
+        "thread_id": str,
+        "reply_to": str | None,
+        "created_at": str,
+        "expires_at": str,
+        "attempt": int,
+        "lease": LeaseView | None,
+        "correlation_id": NotRequired[str],
+        "expects_reply": NotRequired[bool],
+    },
+)
+
+MessageView = TypedDict(
+    "MessageView",
+    {
+        "id": str,
+        "status": str,
+        "from": str,
+        "to": str | list[str],
+        "kind": str,
+        "priority": str | int,
+        "subject": str | None,
+        "body": str | None,
+        "payload": JsonView,
+        "meta": JsonView,
+        "channel": str | None,
+        "thread_id": str,
+        "reply_to": str | None,
+        "correlation_id": str | None,
+        "supersedes": str | None,
+        "expects_reply": bool,
+        "created_at": str,
+        "expires_at": str,
+        "deliver_at": str | None,
+    },
+)
+
+
+class ReceiptView(TypedDict):
+    agent_id: str
+    status: str
+    attempts: int
+    routed_at: str | None
+    delivered_at: str | None
+    read_at: str | None
+    finished_at: str | None
+
+
+def accepted(result: Accepted) -> AcceptedView:
+    """The answer to a sender whose message is on disk."""
+    return {
+        "id": result.id,
+        "status": "accepted",
+        "created": result.created,
+        "thread_id": result.thread_id,
+        "accepted_at": rfc3339(result.accepted_at),
+    }
+
+
+def delivered(one: Delivered) -> DeliveredView:
+    """A message as its recipient gets it; encode with `msgspec.json`: JSON stays as it came."""
+    message = one.message
+    view: DeliveredView = {
+        "id": message.id,
+        "from": message.sender,
+        "to": _to(message),
+        "kind": message.kind,
+        "priority": display(message.priority),
+        "subject": message.subject,
+        "body": message.body,
+        "payload": _json(message.payload),
+        "meta": _json(message.meta),
+        "channel": message.channel,
+        "thread_id": message.thread,
+        "reply_to": message.reply_to,
+        "created_at": rfc3339(message.created_at),
+        "expires_at": rfc3339(message.expires_at),
+        "attempt": one.attempt,
+        "lease": None if one.lease is None else lease(one.lease),
+    }
+    if message.correlation_id is not None:
+        view["correlation_id"] = message.correlation_id
+    if message.expects_reply:
+        view["expects_reply"] = True
+    return view
+
+
+def lease(held: Lease) -> LeaseView:
+    """The right to finish a delivery."""
+    return {"token": held.token, "expires_at": rfc3339(held.expires_at)}
+
+
+def listed(one: Listed) -> MessageView:
+    """A message as its sender and operators see it; encode with `msgspec.json`."""
+    message = one.message
+    return {
+        "id": message.id,
+        "status": one.state.value,
+        "from": message.sender,
+        "to": _to(message),
+        "kind": message.kind,
+        "priority": display(message.priority),
+        "subject": message.subject,
+        "body": message.body,
+        "payload": _json(message.payload),
+        "meta": _json(message.meta),
+        "channel": message.channel,
+        "thread_id": message.thread,
+        "reply_to": message.reply_to,
+        "correlation_id": message.correlation_id,
+        "supersedes": message.supersedes,
+        "expects_reply": message.expects_reply,
+        "created_at": rfc3339(message.created_at),
+        "expires_at": rfc3339(message.expires_at),
+        "deliver_at": moment(message.deliver_at),
+    }
+
+
+def receipt(one: Receipt) -> ReceiptView:
+    """What has become of a message for one recipient (SPEC M11)."""
+    return {
+        "agent_id": one.agent_id,
+        "status": one.state.value,
+        "attempts": one.attempts,
+        "routed_at": moment(one.routed_at),
+        "delivered_at": moment(one.delivered_at),
+        "read_at": moment(one.read_at),
+        "finished_at": moment(one.finished_at),
+    }
+
+
+def moment(milliseconds: int | None) -> str | None:
+    """A time for people and programs, null for not yet."""
+    return None if milliseconds is None else rfc3339(milliseconds)
+
+
+def _to(message: Message) -> str | list[str]:
+    return message.to[0] if len(message.to) == 1 else list(message.to)
+
+
+def _json(text: JsonText | None) -> JsonView:
+    return None if text is None else msgspec.Raw(text)
