@@ -48,6 +48,7 @@ class Broker:
     agents: Agents
     queue: MessageQueue
     inboxes: Inboxes
+    arrivals: Arrivals
     archive: MessageArchive
     withdrawals: Withdrawals
     dead_letters: DeadLetters
@@ -137,6 +138,7 @@ def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
             ),
         ),
         inboxes=inboxes,
+        arrivals=arrivals,
         archive=MessageArchive(store, clock),
         withdrawals=Withdrawals(store, clock),
         dead_letters=dead_letters,

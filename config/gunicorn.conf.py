@@ -3,6 +3,8 @@
 import logging
 import os
 import shutil
+import signal
+from types import FrameType
 from typing import Any
 
 from prometheus_client import multiprocess
@@ -51,3 +53,14 @@ def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001
     """Drop the live gauges of a worker that ended."""
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def post_worker_init(worker: Any) -> None:  # noqa: ANN401
+    """End the WebSockets when the worker is told to stop: none of them ends by itself."""
+    websockets = worker.wsgi.extensions["waystation-websocket"]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        websockets.end_all()
+        worker.handle_exit(number, frame)
+
+    signal.signal(signal.SIGTERM, stop)

@@ -36,9 +36,14 @@ class Arrivals:
         self._subscribed = threading.Event()
 
     @contextmanager
-    def watch(self, agent: AgentId) -> Iterator[threading.Event]:
-        """An event that is set when something arrives for `agent` from now on."""
-        arrival = threading.Event()
+    def watch(
+        self, agent: AgentId, arrival: threading.Event | None = None
+    ) -> Iterator[threading.Event]:
+        """An event that is set when something arrives for `agent` from now on.
+
+        Who waits for other things as well hands in the event of those.
+        """
+        arrival = arrival or threading.Event()
         with self._lock:
             self._waiting[agent].add(arrival)
             if self._thread is None:

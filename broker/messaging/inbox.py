@@ -34,6 +34,7 @@ _RECHECK_SECONDS: Final = 5.0
 _SCAN: Final = 200
 _RETURN_AT_ONCE: Final = 200
 _ACKNOWLEDGE_AT_ONCE: Final = 500
+_HELD_AT_MOST: Final = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,15 +144,22 @@ class Inboxes:
             chosen,
         )
         self._refuse(agent, outcome)
-        leases = [
-            Lease(
-                message_id=MessageId(identifier),
-                token=LeaseToken(token),
-                attempt=attempt,
-                expires_at=until,
-            )
-            for identifier, token, attempt, until in _unpacked(outcome)
-        ]
+        return self._delivered(agent, _leases(outcome))
+
+    def held(self, agent: AgentId, holder: str, *, epoch: int | None = None) -> list[Delivered]:
+        """What `holder` has on lease, in the order of the inbox: the tokens are the ones it got.
+
+        Raises `UnknownAgentError`, `StaleEpochError`.
+        """
+        outcome = self._store.inbox_move(
+            "held",
+            agent,
+            {"holder": holder, "epoch": "" if epoch is None else epoch, "limit": _HELD_AT_MOST},
+        )
+        self._refuse(agent, outcome)
+        return self._delivered(agent, _leases(outcome))
+
+    def _delivered(self, agent: AgentId, leases: Sequence[Lease]) -> list[Delivered]:
         records = self._store.records([lease.message_id for lease in leases])
         delivered = []
         for lease, message in zip(leases, records, strict=True):
@@ -380,6 +388,18 @@ def _refusal(name: str, message: MessageId) -> BrokerError | None:
 
 def _whole(value: object) -> int:
     return int(value) if isinstance(value, int | bytes | str) else 0
+
+
+def _leases(outcome: Outcome) -> list[Lease]:
+    return [
+        Lease(
+            message_id=MessageId(identifier),
+            token=LeaseToken(token),
+            attempt=attempt,
+            expires_at=until,
+        )
+        for identifier, token, attempt, until in _unpacked(outcome)
+    ]
 
 
 def _unpacked(outcome: Outcome) -> Unpacked:

@@ -1,0 +1,75 @@
+"""`/ws/{agent_id}`: an agent receives, sends, acknowledges and lives on one connection (SPEC T2).
+
+Frames are JSON objects with a `type`, as DESIGN section 4 lists them; `ref` ties an answer (`ok` or
+`error`) to its question.
+
+- **Hello.** Messages are pushed as soon as the client has said hello. A client that says nothing
+  gets the defaults (50 credit, no instance) after half a second, one that starts with another frame
+  at once; a hello that comes later is still taken, once.
+- **Credit** bounds a slow reader: so many pushed messages may be unfinished (not acknowledged,
+  rejected, nor out of their lease). Beyond them everything stays in Redis. A frame that the client
+  does not take within 20 s ends the connection.
+- **Resuming.** What was pushed to an `instance_id` stays leased when the connection drops. Its next
+  connection gets the same messages again, with the same tokens and attempts, before anything new.
+  The newest connection of an instance ends the older one. What was pushed to a client without an
+  instance goes back to the inbox at once.
+- **Sessions** (SPEC R8). A hello with an instance or an epoch claims that session; when a newer one
+  registers, the connection is closed.
+- **Closing.** 1009 frame too large, 1011 defect, 1012 server stops: connect again. 4400 too many
+  bad frames in a row, 4404 unknown agent, 4409 a newer session or connection has taken over.
+
+An open connection counts as a sign of life. Peers that vanished are noticed by pings, within 30 s.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import Final
+
+from flask import Blueprint, Flask, request
+from flask_sock import Sock
+
+from app.websocket.channel import Channel, Socket
+from app.websocket.connections import Connections
+from app.websocket.handshake import admit
+from app.websocket.session import Session, Terms
+from broker.kernel.clock import seconds_to_ms
+from broker.kernel.ids import AgentId
+from broker.wiring import Broker
+from config.settings import Settings
+
+EXTENSION: Final = "waystation-websocket"
+"""Under which `Flask.extensions` holds the open `Connections`."""
+
+_HELLO_SECONDS: Final = 0.5
+_PING_SECONDS: Final = 15
+_HEARTBEATS_BEFORE_STALE: Final = 3
+
+
+def register(app: Flask, broker: Broker, settings: Settings) -> None:
+    """Add the WebSocket to an application that gunicorn serves."""
+    connections = Connections()
+    terms = Terms(
+        hello_seconds=_HELLO_SECONDS,
+        heartbeat_seconds=settings.stale_after_seconds / _HEARTBEATS_BEFORE_STALE,
+        lease_max_ms=seconds_to_ms(settings.lease_max_seconds),
+    )
+    blueprint = Blueprint("websocket", __name__)
+    sock = Sock()
+
+    @blueprint.before_request
+    def check_handshake() -> None:
+        admit(request)
+
+    @sock.route("/ws/<agent_id>", bp=blueprint)  # type: ignore[untyped-decorator]
+    def serve(ws: Socket, agent_id: str) -> None:
+        Session(Channel(ws), AgentId(agent_id), broker, connections, terms).run()
+
+    app.config["SOCK_SERVER_OPTIONS"] = {
+        "ping_interval": _PING_SECONDS,
+        "max_message_size": settings.max_request_bytes,
+        "thread_class": functools.partial(threading.Thread, daemon=True),
+    }
+    app.register_blueprint(blueprint)
+    app.extensions[EXTENSION] = connections

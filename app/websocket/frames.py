@@ -1,0 +1,195 @@
+"""The frames that a client sends (DESIGN section 4), read as strictly as any request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from app.errors import MalformedError
+from app.schemas.fields import TEN_YEARS_SECONDS, Duration, Flag, Kind, Line, Whole, message_id
+from app.schemas.messages import SEND
+from app.schemas.shape import Shape
+from app.websocket.window import DEFAULT_CREDIT, MAX_CREDIT
+from broker.kernel.errors import FieldProblem, InvalidFieldsError
+from broker.kernel.ids import AgentId, LeaseToken, MessageId
+from broker.messaging.inbox import Acknowledgement
+from broker.messaging.message import Draft
+
+Ref = str | int
+"""What ties an answer to its question; the client's own."""
+
+_MAX_REF: Final = 128
+_MAX_EPOCH: Final = 2**53 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hello:
+    """Who is there, and how many unfinished messages it takes."""
+
+    credit: int = DEFAULT_CREDIT
+    instance_id: str | None = None
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nack:
+    """A pushed message could not be handled."""
+
+    id: MessageId
+    lease_token: LeaseToken
+    reason: str = ""
+    delay_ms: int | None = None
+    permanent: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extend:
+    """A pushed message needs more time."""
+
+    id: MessageId
+    lease_token: LeaseToken
+    lease_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heartbeat:
+    """A sign of life, and what the agent says of itself."""
+
+    status: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credit:
+    """The client takes `more` unfinished messages than before."""
+
+    more: int
+
+
+Frame = Hello | Acknowledgement | Nack | Extend | Draft | Heartbeat | Credit
+
+
+class _HelloShape(Shape[Hello]):
+    credit = Whole(0, MAX_CREDIT)
+    instance_id = Line()
+    epoch = Whole(1, _MAX_EPOCH)
+
+    def build(self, values: dict[str, Any]) -> Hello:
+        return Hello(**values)
+
+
+class _AckShape(Shape[Acknowledgement]):
+    message_id = message_id(required=True, data_key="id")
+    token = Line(required=True, data_key="lease_token")
+
+    def build(self, values: dict[str, Any]) -> Acknowledgement:
+        return Acknowledgement(**values)
+
+
+class _NackShape(Shape[Nack]):
+    id = message_id(required=True)
+    lease_token = Line(required=True)
+    reason = Line(500, least=0)
+    delay_ms = Duration(0, data_key="delay_seconds")
+    permanent = Flag()
+
+    def build(self, values: dict[str, Any]) -> Nack:
+        return Nack(**values)
+
+
+class _ExtendShape(Shape[Extend]):
+    id = message_id(required=True)
+    lease_token = Line(required=True)
+    lease_ms = Duration(1, TEN_YEARS_SECONDS, required=True, data_key="seconds")
+
+    def build(self, values: dict[str, Any]) -> Extend:
+        return Extend(**values)
+
+
+class _HeartbeatShape(Shape[Heartbeat]):
+    status = Line()
+
+    def build(self, values: dict[str, Any]) -> Heartbeat:
+        return Heartbeat(**values)
+
+
+class _CreditShape(Shape[Credit]):
+    more = Whole(1, MAX_CREDIT, required=True)
+
+    def build(self, values: dict[str, Any]) -> Credit:
+        return Credit(**values)
+
+
+class _Message(Kind[Draft]):
+    """The message of a `send`."""
+
+    def __init__(self) -> None:
+        super().__init__({"type": "object"}, required=True)
+
+    def _deserialize(self, value: object, *_: object, **__: object) -> Draft:
+        return SEND.build(SEND.load(value))
+
+
+class _SendShape(Shape[Draft]):
+    message = _Message()
+
+    def build(self, values: dict[str, Any]) -> Draft:
+        draft: Draft = values["message"]
+        return draft
+
+
+_SHAPES: Final[dict[str, Shape[Any]]] = {
+    "hello": _HelloShape(),
+    "ack": _AckShape(),
+    "nack": _NackShape(),
+    "extend": _ExtendShape(),
+    "send": _SendShape(),
+    "heartbeat": _HeartbeatShape(),
+    "credit": _CreditShape(),
+}
+
+
+def parse(frame: str | bytes) -> dict[str, Any]:
+    """The JSON object of a frame. Raises `MalformedError`."""
+    if isinstance(frame, bytes):
+        raise MalformedError("Frames are text: send JSON in a text frame, not in a binary one.")
+    try:
+        document = json.loads(frame, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise MalformedError(f"The frame is not JSON: {error}.") from None
+    if not isinstance(document, dict):
+        raise MalformedError("A frame is a JSON object with a type.")
+    return document
+
+
+def ref_of(document: dict[str, Any]) -> Ref | None:
+    """Take the `ref` out of a frame. Raises `InvalidFieldsError`."""
+    ref = document.pop("ref", None)
+    if ref is None or (isinstance(ref, int) and not isinstance(ref, bool) and abs(ref) < 2**53):
+        return ref
+    if isinstance(ref, str) and len(ref) <= _MAX_REF:
+        return ref
+    raise _invalid("ref", f"must be text of at most {_MAX_REF} characters, or a whole number")
+
+
+def read(document: dict[str, Any], agent: AgentId) -> Frame:
+    """What a frame of this agent says. Raises `InvalidFieldsError` naming all that is wrong."""
+    kind = document.pop("type", None)
+    shape = _SHAPES.get(kind) if isinstance(kind, str) else None
+    if shape is None:
+        raise _invalid("type", f"must be one of {', '.join(_SHAPES)}")
+    message = document.get("message")
+    if isinstance(message, dict):
+        message.setdefault("from", agent)
+    frame: Frame = shape.read(document)
+    if isinstance(frame, Draft) and frame.sender != agent:
+        raise _invalid("message.from", f"must be {agent}, whose connection this is, or left out")
+    return frame
+
+
+def _invalid(field: str, problem: str) -> InvalidFieldsError:
+    return InvalidFieldsError([FieldProblem(field=field, message=problem)])
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")

@@ -1,0 +1,238 @@
+"""One agent's connection, from its first frame to its last."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import structlog
+from simple_websocket import ConnectionClosed
+
+from app.schemas import messages
+from app.websocket.answers import Answer, Answers, refusal, tied_to
+from app.websocket.channel import Channel
+from app.websocket.client import Client
+from app.websocket.connections import Connections
+from app.websocket.endings import FAILED, Ending, ending_by
+from broker.kernel.clock import system_clock
+from broker.kernel.errors import BrokerError, StaleEpochError, StorageUnavailableError
+from broker.kernel.ids import AgentId
+from broker.messaging.inbox import Acknowledgement, Delivered, Wanted
+from broker.wiring import Broker
+
+_PUSH_AT_ONCE: Final = 100
+_RECHECK_SECONDS: Final = 5.0
+_RETRY_SECONDS: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What holds for every connection: time for a hello, time between heartbeats, leases."""
+
+    hello_seconds: float
+    heartbeat_seconds: float
+    lease_max_ms: int
+
+
+class _Ended(Exception):  # noqa: N818 - a decision, not an error
+    """The connection is to be closed."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.reason)
+        self.ending = ending
+
+
+class Session:
+    """Pushes an agent's messages within its credit, and answers its frames.
+
+    It takes turns: answer the frames that wait, push what the credit allows, then sleep until a
+    frame or a message comes. So it needs no thread beside the one that reads the socket, and no
+    lock. A client that does not read holds up only itself, and only until a send's time is over.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        agent: AgentId,
+        broker: Broker,
+        connections: Connections,
+        terms: Terms,
+    ) -> None:
+        self.ended = threading.Event()
+        self._channel = channel
+        self._broker = broker
+        self._connections = connections
+        self._heartbeat_seconds = terms.heartbeat_seconds
+        self._client = Client(agent=agent)
+        self._answers = Answers(broker, self._client, self._begin, lease_max_ms=terms.lease_max_ms)
+        self._begin_at = time.monotonic() + terms.hello_seconds
+        self._heartbeat_at = 0.0
+        self._retry_at = 0.0
+        self._ending: Ending | None = None
+        self._log = _log.bind(agent=agent)
+
+    def end(self, ending: Ending) -> None:
+        """Close the connection at the next turn; returns at once."""
+        self._ending = ending
+        self._channel.changed.set()
+
+    def abort(self) -> None:
+        """End the connection without a word, whatever it is doing."""
+        self._channel.abort()
+
+    def run(self) -> None:
+        """Serve the connection until it ends, whoever ends it."""
+        self._connections.opened(self)
+        try:
+            with self._broker.arrivals.watch(self._client.agent, self._channel.changed):
+                self._log.info("websocket.opened")
+                while True:
+                    self._turn()
+        except ConnectionClosed:
+            self._log.info("websocket.closed", by="client", code=self._channel.close_code)
+        except _Ended as ended:
+            self._close(ended.ending)
+        except Exception:  # noqa: BLE001 - nobody above could still tell the client
+            self._log.exception("websocket.failed")
+            self._close(FAILED)
+        finally:
+            self._give_back()
+            self._connections.closed(self)
+            self.ended.set()
+            self._channel.release()
+
+    def _close(self, ending: Ending) -> None:
+        self._channel.close(ending.code, ending.reason)
+        self._log.info("websocket.closed", by="server", code=int(ending.code), reason=ending.reason)
+
+    def _give_back(self) -> None:
+        """Return what nobody can resume; if that fails, the leases end by themselves."""
+        held = self._client.window.to_give_back()
+        try:
+            self._broker.inboxes.give_back(self._client.agent, held)
+        except BrokerError as error:
+            self._log.warning("websocket.leases_left", count=len(held), error=error.detail)
+
+    # --- a turn -----------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        waiting = self._channel.frames()
+        for answer in self._answers.to(waiting):
+            self._send(answer)
+        ending = self._ending or self._answers.ending
+        if ending is not None:
+            raise _Ended(ending)
+        if not self._advance() and not waiting:
+            self._channel.changed.wait(self._idle_seconds())
+
+    def _idle_seconds(self) -> float:
+        """How long to sleep if nothing comes; spread, so that idle connections don't march."""
+        now = time.monotonic()
+        recheck_at = now + _RECHECK_SECONDS * random.uniform(0.8, 1)
+        if now < self._retry_at:
+            return self._retry_at - now
+        next_step_at = self._heartbeat_at if self._client.begun else self._begin_at
+        return max(0.0, min(recheck_at, next_step_at) - now)
+
+    def _advance(self) -> bool:
+        """Do what is due without being asked for; whether there may be more of it at once."""
+        now = time.monotonic()
+        try:
+            if now < self._retry_at:
+                return False
+            if not self._client.begun:
+                if now < self._begin_at and not self._client.greeted:
+                    return False
+                self._begin()
+            if now >= self._heartbeat_at:
+                self._show_life()
+                self._resume()
+                self._heartbeat_at = now + self._heartbeat_seconds
+            return self._push()
+        except StorageUnavailableError:
+            self._retry_at = time.monotonic() + _RETRY_SECONDS
+            return False
+        except BrokerError as error:
+            self._send(refusal(None, error))
+            raise _Ended(ending_by(error) or FAILED) from error
+
+    def _begin(self) -> None:
+        """Take the agent's session up and say hello. Raises what refuses the session."""
+        client = self._client
+        agent = self._broker.agents.heartbeat(
+            client.agent, instance_id=client.instance_id, epoch=client.epoch
+        )
+        if client.instance_id:
+            if agent.instance_id not in (None, client.instance_id):
+                # Registered between the check and the answer: that epoch is not ours to take.
+                raise StaleEpochError(f"A newer session of {client.agent} has taken over.")
+            client.epoch = client.epoch or agent.epoch
+            self._connections.take_over(client.agent, client.instance_id, self)
+        self._send(
+            {"type": "hello", "agent_id": client.agent, "epoch": agent.epoch}
+            | tied_to(client.greeting_ref)
+        )
+        client.begun = True
+        self._heartbeat_at = 0.0
+
+    def _show_life(self) -> None:
+        client = self._client
+        self._broker.agents.heartbeat(
+            client.agent, instance_id=client.instance_id, epoch=client.epoch
+        )
+
+    # --- pushing ----------------------------------------------------------------------------
+
+    def _resume(self) -> None:
+        """Push again what this instance still holds on lease and this connection never had.
+
+        What exceeds the credit goes back to the inbox, from where it comes in its turn.
+        """
+        client = self._client
+        if client.instance_id is None:
+            return
+        held = self._broker.inboxes.held(client.agent, client.instance_id, epoch=client.epoch)
+        again = [one for one in held if one.lease and not client.window.holds(one.lease)]
+        room = client.window.free(system_clock())
+        self._broker.inboxes.give_back(
+            client.agent,
+            [
+                Acknowledgement(message_id=one.lease.message_id, token=one.lease.token)
+                for one in again[room:]
+                if one.lease
+            ],
+        )
+        self._push_all(again[:room])
+
+    def _push(self) -> bool:
+        client = self._client
+        limit = min(client.window.free(system_clock()), _PUSH_AT_ONCE)
+        if limit == 0:
+            return False
+        delivered = self._broker.inboxes.lease(
+            client.agent,
+            Wanted(limit=limit),
+            epoch=client.epoch,
+            holder=client.instance_id or "",
+        )
+        self._push_all(delivered)
+        return len(delivered) == limit
+
+    def _push_all(self, delivered: list[Delivered]) -> None:
+        # All are noted before the first is sent: if sending fails, those that didn't go out are
+        # given back as well.
+        for one in delivered:
+            if one.lease:
+                self._client.window.push(one.lease, kept=self._client.instance_id is not None)
+        for one in delivered:
+            self._send({"type": "message", "message": messages.delivered(one)})
+
+    def _send(self, frame: Answer) -> None:
+        self._channel.send(_encode(frame).decode())
