@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import islice
 
 from broker.kernel.clock import seconds_to_ms
@@ -15,6 +16,14 @@ from broker.operations.store import OperationsStore, StoredAlert
 from broker.operations.thresholds import Thresholds, thresholds_from
 
 
+@dataclass(frozen=True, kw_only=True)
+class Examination:
+    """A health report with all the measurements that it was made from."""
+
+    overview: Overview
+    report: HealthReport
+
+
 class Health:
     """The health of the station. Raises `StorageUnavailableError` while Redis is away."""
 
@@ -23,15 +32,16 @@ class Health:
         self._stats = stats
         self._alerts = alerts
 
-    def report(self) -> HealthReport:
+    def examine(self) -> Examination:
         """Measure and score the station now, without remembering it."""
         thresholds = self.thresholds()
         overview = self._stats.overview(seconds_to_ms(thresholds.window_seconds))
-        return assess(overview.snapshot.at, vitals_of(overview), thresholds)
+        report = assess(overview.snapshot.at, vitals_of(overview), thresholds)
+        return Examination(overview=overview, report=report)
 
     def check(self) -> HealthReport:
         """Score the station, remember it, and tell the user of alerts; called by schedule."""
-        report = self.report()
+        report = self.examine().report
         self._store.keep_report(report)
         self._alerts.update(report.conditions, self.thresholds())
         return report

@@ -1,7 +1,7 @@
 import pytest
 
 from broker.operations.processes import Role
-from broker.operations.readiness import POOLS, PartState
+from broker.operations.readiness import POOLS, NotReadyError, PartState
 from broker.wiring import Broker, build_broker
 from tests.conftest import MakeSettings
 
@@ -22,12 +22,16 @@ def test_a_station_with_all_its_parts_is_ready(broker: Broker) -> None:
     beat(broker, *POOLS)
 
     assert missing(broker) == {}
+    assert broker.readiness.check() == broker.readiness.parts()
 
 
 def test_every_pool_without_a_process_is_named(broker: Broker) -> None:
     beat(broker, Role.ROUTING, Role.DELIVERY, Role.EXECUTION)
 
     assert missing(broker) == {"retry": PartState.MISSING, "scheduler": PartState.MISSING}
+    with pytest.raises(NotReadyError, match=r"retry, scheduler") as refused:
+        broker.readiness.check()
+    assert all(problem.message for problem in refused.value.problems)
 
 
 def test_without_redis_nothing_else_can_be_told(settings: MakeSettings) -> None:
