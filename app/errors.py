@@ -36,6 +36,7 @@ STATUS_OF: Final[dict[str, HTTPStatus]] = {
     "storage_unavailable": _S.SERVICE_UNAVAILABLE,
     "storage_full": _S.SERVICE_UNAVAILABLE,
     "data_version": _S.SERVICE_UNAVAILABLE,
+    "not_ready": _S.SERVICE_UNAVAILABLE,
 }
 """A test holds it against the tree of errors."""
 

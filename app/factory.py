@@ -6,10 +6,11 @@ import structlog
 from apiflask import APIFlask
 
 from app.house import House
+from app.metrics import count_requests
 from app.openapi import describe
 from app.paths import check_ids
 from app.refusals import answer_errors
-from app.rest import PREFIX, RESOURCES
+from app.rest import AT_ROOT, PREFIX, RESOURCES
 from broker.kernel.errors import StorageUnavailableError
 from broker.wiring import Broker, build_broker
 from config.settings import Settings, load_settings
@@ -39,8 +40,11 @@ def create_app(settings: Settings | None = None, broker: Broker | None = None) -
     check_ids(app)
     answer_errors(app)
     describe(app)
+    count_requests(app)
     for resource in RESOURCES:
         app.register_blueprint(resource, url_prefix=PREFIX)
+    for resource in AT_ROOT:
+        app.register_blueprint(resource)
     try:
         house.prepare()
     except StorageUnavailableError as error:

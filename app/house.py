@@ -7,6 +7,8 @@ from typing import Final
 
 from flask import Flask, current_app
 
+from broker.operations.monitor import Health
+from broker.operations.readiness import Readiness
 from broker.wiring import Broker
 from config.settings import Settings
 
@@ -42,6 +44,16 @@ class House:
         if not self._is_prepared:
             self.prepare()
         return self._broker
+
+    @property
+    def readiness(self) -> Readiness:
+        """Whether the station is ready; can be asked while Redis is away."""
+        return self._broker.readiness
+
+    @property
+    def health(self) -> Health:
+        """How the station is; can be asked for before its data was ever prepared."""
+        return self._broker.health
 
     def prepare(self) -> None:
         """Bring the data to this version; safe to repeat. Raises as `broker` does."""

@@ -21,7 +21,12 @@ from broker.messaging.receipts import MessageArchive
 from broker.messaging.settlement import Settlement
 from broker.messaging.store import MessageStore
 from broker.messaging.withdrawal import Withdrawals
+from broker.operations.alerts import Alerts
+from broker.operations.monitor import Health
 from broker.operations.processes import Processes
+from broker.operations.readiness import Readiness
+from broker.operations.stats import Stats
+from broker.operations.store import OperationsStore, PresencePolicy
 from broker.routing.engine import RoutingContext
 from broker.routing.router import Router
 from broker.routing.store import RoutingStore
@@ -55,6 +60,9 @@ class Broker:
     settlement: Settlement
     router: Router
     processes: Processes
+    stats: Stats
+    health: Health
+    readiness: Readiness
 
     def prepare(self) -> None:
         """Bring the data to this version. Raises `DataVersionError`, `StorageUnavailableError`."""
@@ -121,22 +129,34 @@ def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
     )
     inboxes = Inboxes(store, policy, arrivals, agents.near_names)
     dead_letters = DeadLetters(store, policy)
+    queue = MessageQueue(
+        store,
+        policy,
+        clock,
+        Neighbours(
+            named_recipients=named_recipients,
+            near_names=agents.near_names,
+            ring=doorbell.ring,
+        ),
+    )
+    processes = Processes(redis, keys, clock)
+    measurements = OperationsStore(
+        redis,
+        keys,
+        PresencePolicy(
+            stale_after_ms=seconds_to_ms(settings.stale_after_seconds),
+            offline_after_ms=seconds_to_ms(settings.offline_after_seconds),
+            max_depth=policy.max_depth,
+        ),
+    )
+    stats = Stats(measurements, processes)
     return Broker(
         keys=keys,
         redis=redis,
         jobs=jobs,
         doorbell=doorbell,
         agents=agents,
-        queue=MessageQueue(
-            store,
-            policy,
-            clock,
-            Neighbours(
-                named_recipients=named_recipients,
-                near_names=agents.near_names,
-                ring=doorbell.ring,
-            ),
-        ),
+        queue=queue,
         inboxes=inboxes,
         arrivals=arrivals,
         archive=MessageArchive(store, clock),
@@ -149,5 +169,13 @@ def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
             RoutingContext(everyone=agents.broadcast_audience),
             clock,
         ),
-        processes=Processes(redis, keys, clock),
+        processes=processes,
+        stats=stats,
+        health=Health(measurements, stats, Alerts(measurements, queue.send)),
+        readiness=Readiness(
+            measurements,
+            processes,
+            check_data=lambda: migrate(redis, keys),
+            check_jobs=lambda: jobs.command("PING"),
+        ),
     )

@@ -7,15 +7,14 @@ import signal
 from types import FrameType
 from typing import Any
 
-from prometheus_client import multiprocess
-
 from config import logging as station_logging
 from config.lifeline import die_with_parent
 from config.settings import load_settings
 
 _settings = load_settings()
 _metrics_dir = _settings.data_dir / "metrics"
-# prometheus_client reads this name when it is first imported by a worker; it has no other way in.
+# prometheus_client reads this name when it is first imported, and has no other way in: nothing may
+# import it before this line, here or in a worker.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_dir)
 
 _host = f"[{_settings.api_host}]" if ":" in _settings.api_host else _settings.api_host
@@ -52,6 +51,8 @@ def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001
 
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001
     """Drop the live gauges of a worker that ended."""
+    from prometheus_client import multiprocess  # noqa: PLC0415 - see the top
+
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 

@@ -10,6 +10,7 @@ from app.rest.agents import agents
 from app.rest.dead_letters import dead_letters
 from app.rest.inboxes import inboxes
 from app.rest.messages import messages
+from app.rest.operations import operations, probes
 from app.rest.threads import threads
 
 PREFIX: Final = "/api/v1"
@@ -20,4 +21,7 @@ RESOURCES: Final[tuple[APIBlueprint, ...]] = (
     threads,
     agents,
     dead_letters,
+    operations,
 )
+
+AT_ROOT: Final[tuple[APIBlueprint, ...]] = (probes,)

@@ -255,6 +255,8 @@ class Agents:
         """
         reaped = []
         for agent in self._store.silent_since(self._clock() - self._offline_after_ms):
+            if agent in BUILT_IN:
+                continue  # whoever reads their inboxes gives signs of life, but owes none
             self._session_ended(agent)
             outcome = self._store.move("retire", agent, {"silence_ms": self._offline_after_ms})
             if outcome.name == "retired":

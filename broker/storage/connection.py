@@ -184,6 +184,16 @@ class Redis:
         with translated():
             return [_raised(reply) for reply in replies]
 
+    def info(self) -> dict[str, dict[str, Any]]:
+        """What each server says of itself (INFO), by its name; one unless it is a Cluster."""
+        with translated():
+            if isinstance(self.client, RedisCluster):
+                answers: dict[str, dict[str, Any]] = self.client.execute_command(
+                    "INFO", target_nodes=RedisCluster.PRIMARIES
+                )
+                return answers
+            return {"redis": self.client.execute_command("INFO")}  # type: ignore[no-untyped-call]
+
     def _trip(self, commands: Sequence[Command]) -> list[Reply]:
         if len(commands) == 1:
             return [self._alone(commands[0])]

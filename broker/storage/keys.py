@@ -291,9 +291,14 @@ class Keys:
         """Snapshots of the counters taken by schedule, newest first; rates come from them."""
         return f"{self._station}samples"
 
-    @_key(type="hash", lifetime="permanent", owner="operations")
+    @_key(type="string", lifetime="1 s", owner="operations")
+    def probe(self) -> str:
+        """Written by readiness checks, to see whether Redis takes writes."""
+        return f"{self._station}probe"
+
+    @_key(type="string", lifetime="permanent", owner="operations")
     def thresholds(self) -> str:
-        """Alert thresholds that an operator has changed."""
+        """Alert thresholds that an operator has set, JSON."""
         return f"{self._station}thresholds"
 
     # --- on the jobs server -----------------------------------------------------------------

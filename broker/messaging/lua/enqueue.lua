@@ -54,7 +54,7 @@ local function refusal(item, record, idempotency, agent)
   end
 end
 
-local verdicts, accepted, by_acceptance, lined_up, lined_up_base = {}, {}, {}, {}, {}
+local verdicts, accepted, by_acceptance, lined_up, lined_up_base, withdrawn = {}, {}, {}, {}, {}, {}
 for index, item in ipairs(items) do
   local record, contents = KEYS[first_record + index - 1], ARGV[3 + index]
   local idempotency, agent, superseded_verdict
@@ -71,7 +71,9 @@ for index, item in ipairs(items) do
     if item[SUPERSEDED] then
       write_sent()
       -- Routed already, or just being routed: then the routing of this message withdraws it.
-      withdraw_unrouted(item[SUPERSEDED], superseded_verdict, 'superseded', now)
+      if withdraw_unrouted(item[SUPERSEDED], superseded_verdict, 'superseded', now) == 'withdrawn' then
+        withdrawn[#withdrawn + 1] = item[SUPERSEDED][1]
+      end
     end
     if item[DUE_AT] > 0 then
       redis.call('ZADD', delayed, item[DUE_AT], delayed_member(item[ORDER_BASE], item[ID]))
@@ -100,6 +102,7 @@ if #lined_up > 0 then
   redis.call('ZADD', ingress, unpack(in_order))
 end
 record_event(activity, counters, activity_cap, 'message.accepted', accepted)
+record_event(activity, counters, activity_cap, 'message.superseded', withdrawn)
 
 local ring = 0
 if #accepted > 0 and redis.call('EXISTS', drainer) == 0
