@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 from apiflask import APIFlask
 
+from app import websocket
 from app.house import House
 from app.metrics import count_requests
 from app.openapi import describe
@@ -45,6 +46,7 @@ def create_app(settings: Settings | None = None, broker: Broker | None = None) -
         app.register_blueprint(resource, url_prefix=PREFIX)
     for resource in AT_ROOT:
         app.register_blueprint(resource)
+    websocket.register(app, house)
     try:
         house.prepare()
     except StorageUnavailableError as error:

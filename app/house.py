@@ -41,8 +41,7 @@ class House:
         Redis may be away when the process starts; then calls are refused until it is there.
         Raises `StorageUnavailableError`, `DataVersionError`.
         """
-        if not self._is_prepared:
-            self.prepare()
+        self.prepare()
         return self._broker
 
     @property
@@ -56,9 +55,10 @@ class House:
         return self._broker.health
 
     def prepare(self) -> None:
-        """Bring the data to this version; safe to repeat. Raises as `broker` does."""
-        self._broker.prepare()
-        self._is_prepared = True
+        """Bring the data to this version, once. Raises as `broker` does."""
+        if not self._is_prepared:
+            self._broker.prepare()
+            self._is_prepared = True
 
     def move_in(self, app: Flask) -> None:
         """Be the house of this application."""

@@ -30,14 +30,13 @@ from typing import Final
 from flask import Blueprint, Flask, request
 from flask_sock import Sock
 
+from app.house import House
 from app.websocket.channel import Channel, Socket
 from app.websocket.connections import Connections
 from app.websocket.handshake import admit
 from app.websocket.session import Session, Terms
 from broker.kernel.clock import seconds_to_ms
 from broker.kernel.ids import AgentId
-from broker.wiring import Broker
-from config.settings import Settings
 
 EXTENSION: Final = "waystation-websocket"
 """Under which `Flask.extensions` holds the open `Connections`."""
@@ -47,8 +46,9 @@ _PING_SECONDS: Final = 15
 _HEARTBEATS_BEFORE_STALE: Final = 3
 
 
-def register(app: Flask, broker: Broker, settings: Settings) -> None:
+def register(app: Flask, house: House) -> None:
     """Add the WebSocket to an application that gunicorn serves."""
+    settings = house.settings
     connections = Connections()
     terms = Terms(
         hello_seconds=_HELLO_SECONDS,
@@ -61,10 +61,12 @@ def register(app: Flask, broker: Broker, settings: Settings) -> None:
     @blueprint.before_request
     def check_handshake() -> None:
         admit(request)
+        # A handshake is refused, like any other call, while Redis was never there.
+        house.prepare()
 
     @sock.route("/ws/<agent_id>", bp=blueprint)  # type: ignore[untyped-decorator]
     def serve(ws: Socket, agent_id: str) -> None:
-        Session(Channel(ws), AgentId(agent_id), broker, connections, terms).run()
+        Session(Channel(ws), AgentId(agent_id), house.broker, connections, terms).run()
 
     app.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": _PING_SECONDS,

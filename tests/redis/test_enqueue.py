@@ -193,7 +193,7 @@ def test_the_thread_is_inherited_through_a_reply(stage: Stage) -> None:
 
     assert str(asked.thread_id) == str(asked.id)
     assert replied.thread_id == third.thread_id == asked.thread_id
-    thread = stage.broker.archive.thread(asked.thread_id)
+    thread, _ = stage.broker.archive.thread(asked.thread_id, limit=10)
     assert [listed.message.id for listed in thread] == [asked.id, replied.id, third.id]
 
 

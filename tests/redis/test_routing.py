@@ -210,13 +210,13 @@ def test_routing_that_takes_longer_than_a_hold_still_gets_done(make_stage: MakeS
     store = stage.broker.router._store
     commit, commits = store.commit, []
 
-    def commit_slowly(*arguments: Any) -> bool:
+    def commit_slowly(*arguments: Any) -> bool:  # noqa: ANN401 - whatever commit takes
         commits.append(arguments)
         threading.Event().wait(0.7)
         assert len(commits) < 10
         return commit(*arguments)
 
-    store.commit = commit_slowly  # type: ignore[method-assign]
+    store.commit = commit_slowly  # type: ignore[method-assign,assignment]
     stage.route()
 
     assert len(stage.inbox("agent-99")) == 60
