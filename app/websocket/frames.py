@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from app.errors import MalformedError
-from app.schemas.fields import TEN_YEARS_SECONDS, Duration, Flag, Kind, Line, Whole, message_id
+from app.schemas.fields import (
+    TEN_YEARS_SECONDS,
+    Duration,
+    Flag,
+    Kind,
+    Line,
+    Whole,
+    message_id_field,
+)
 from app.schemas.messages import SEND
 from app.schemas.shape import Shape
 from app.websocket.window import DEFAULT_CREDIT, MAX_CREDIT
@@ -79,7 +87,7 @@ class _HelloShape(Shape[Hello]):
 
 
 class _AckShape(Shape[Acknowledgement]):
-    message_id = message_id(required=True, data_key="id")
+    message_id = message_id_field(required=True, data_key="id")
     token = Line(required=True, data_key="lease_token")
 
     def build(self, values: dict[str, Any]) -> Acknowledgement:
@@ -87,7 +95,7 @@ class _AckShape(Shape[Acknowledgement]):
 
 
 class _NackShape(Shape[Nack]):
-    id = message_id(required=True)
+    id = message_id_field(required=True)
     lease_token = Line(required=True)
     reason = Line(500, least=0)
     delay_ms = Duration(0, data_key="delay_seconds")
@@ -98,7 +106,7 @@ class _NackShape(Shape[Nack]):
 
 
 class _ExtendShape(Shape[Extend]):
-    id = message_id(required=True)
+    id = message_id_field(required=True)
     lease_token = Line(required=True)
     lease_ms = Duration(1, TEN_YEARS_SECONDS, required=True, data_key="seconds")
 
