@@ -35,7 +35,6 @@ def create_app(settings: Settings | None = None, broker: Broker | None = None) -
         docs_path=None,
         spec_path=f"{PREFIX}/openapi.json",
     )
-    app.config["OPENAPI_VERSION"] = "3.1.0"
     app.url_map.merge_slashes = False
     house.move_in(app)
     check_ids(app)

@@ -23,38 +23,50 @@ _LINKS: Final = {
     "sendMessage": ("getMessage", "cancelMessage", "getReceipts"),
     "broadcastMessage": ("getMessage", "getReceipts"),
 }
+_SETTINGS: Final = {
+    "OPENAPI_VERSION": "3.1.0",
+    "INFO": {"description": "A store-and-forward message queue for AI agents."},
+    # Every operation declares its answers itself (app.rest.operation).
+    "AUTO_200_RESPONSE": False,
+    "AUTO_404_RESPONSE": False,
+    "AUTO_VALIDATION_ERROR_RESPONSE": False,
+}
 
 
 def describe(app: APIFlask) -> None:
     """Have the application's document completed when it is made."""
+    app.config.update(_SETTINGS)
 
     @app.spec_processor
     def complete(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
         if isinstance(spec, str):
             return spec
-        views = [Problem]
+        declared = _declared(app)
         for operation in _operations(spec):
             for parameter in operation.get("parameters", ()):
-                if parameter["in"] == "path" and parameter["name"] in _PATH_PARAMETERS:
-                    parameter["schema"] = _PATH_PARAMETERS[parameter["name"]]
-            for content in _contents(operation):
-                if not isinstance(content["schema"], dict):
-                    views.append(content["schema"])
-                    content["schema"] = {"$ref": f"{_SCHEMAS}{content['schema'].__name__}"}
+                if parameter["in"] == "path":
+                    parameter["schema"] = _PATH_PARAMETERS.get(
+                        parameter["name"], parameter["schema"]
+                    )
+            if "requestBody" in operation:
+                required = declared[operation["operationId"]]["body_required"]
+                operation["requestBody"]["required"] = required
             _link(operation)
+        views = [Problem, *(view for one in declared.values() for view in one["views"])]
         _, components = msgspec.json.schema_components(views, ref_template=f"{_SCHEMAS}{{name}}")
         spec["components"].setdefault("schemas", {}).update(components)
         return spec
 
 
+def _declared(app: APIFlask) -> dict[str, dict[str, Any]]:
+    """What each operation says about itself, by its id (see app.rest.operation)."""
+    found = [getattr(view, "_spec", {}) for view in app.view_functions.values()]
+    return {spec["operation_id"]: spec for spec in found if "operation_id" in spec}
+
+
 def _operations(spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for path in spec["paths"].values():
         yield from path.values()
-
-
-def _contents(operation: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for response in operation["responses"].values():
-        yield from response.get("content", {}).values()
 
 
 def _link(operation: Mapping[str, Any]) -> None:

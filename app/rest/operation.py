@@ -9,7 +9,7 @@ from typing import Any, Final
 from flask import Response, request
 
 from app.errors import MEDIA_TYPE as PROBLEM
-from app.errors import STATUS_OF
+from app.errors import STATUS_OF, Problem
 from app.house import house
 from app.json_document import MEDIA_TYPE, received
 from app.schemas.shape import HeaderShape, QueryShape, Shape
@@ -68,6 +68,9 @@ def operation(
             ],
             "responses": _successes(answers) | _problems(codes),
             "hide": hidden,
+            # What follows is for app.openapi.
+            "views": [view for view in answers.values() if view is not None],
+            "body_required": body is not None and not optional,
         } | (
             {"body": body, "content_type": MEDIA_TYPE, "body_example": example}
             if body is not None
@@ -85,11 +88,15 @@ def _successes(answers: Mapping[int, Any]) -> dict[str, Any]:
     return {
         str(status): {
             "description": "Done." if status != 202 else "Accepted, and on disk.",  # noqa: PLR2004
-            # app.openapi puts the schema of the type here.
-            "content": {MEDIA_TYPE: {"schema": view}} if view is not None else {},
+            "content": {MEDIA_TYPE: {"schema": reference(view)}} if view is not None else {},
         }
         for status, view in answers.items()
     }
+
+
+def reference(view: Any) -> dict[str, str]:  # noqa: ANN401 - a TypedDict is no type of types
+    """Where the document has the schema of a view."""
+    return {"$ref": f"#/components/schemas/{view.__name__}"}
 
 
 def _problems(codes: Iterable[str]) -> dict[str, Any]:
@@ -99,7 +106,7 @@ def _problems(codes: Iterable[str]) -> dict[str, Any]:
     return {
         str(status): {
             "description": f"Refused: {', '.join(names)}.",
-            "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {PROBLEM: {"schema": reference(Problem)}},
         }
         | ({"headers": _RETRY_AFTER} if status in {429, 503} else {})
         for status, names in by_status.items()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from marshmallow import ValidationError
-from marshmallow.fields import List, Nested
 
 from app.errors import Problem, problem
-from app.schemas.messages import SEND, SendShape
+from app.schemas.fields import Kind
+from app.schemas.messages import SEND
 from app.schemas.shape import Shape
 from broker.kernel.errors import BrokerError, InvalidFieldsError
 from broker.messaging.message import Draft
@@ -18,8 +18,14 @@ from broker.messaging.queue import Accepted
 MAX_BATCH: Final = 1000
 
 
-class _Items(List[Any]):
+class _Items(Kind[list[Any]]):
     """Messages that are judged one by one later, so that a bad one does not sink the rest."""
+
+    def __init__(self) -> None:
+        item = {"$ref": "#/components/schemas/SendShape"}
+        super().__init__(
+            {"type": "array", "items": item, "minItems": 1, "maxItems": MAX_BATCH}, required=True
+        )
 
     def _deserialize(self, value: object, *_: object, **__: object) -> list[Any]:
         if not isinstance(value, list) or not 1 <= len(value) <= MAX_BATCH:
@@ -30,33 +36,25 @@ class _Items(List[Any]):
 class BatchShape(Shape[list[object]]):
     """Messages to be sent, in this order."""
 
-    messages = _Items(
-        Nested(SendShape), required=True, metadata={"minItems": 1, "maxItems": MAX_BATCH}
-    )
+    messages = _Items()
 
     def build(self, values: dict[str, Any]) -> list[object]:
         """The messages as they came."""
         return list(values["messages"])
 
 
-class TakenView(TypedDict):
-    """A message of a batch that is on disk."""
+class BatchResultView(TypedDict):
+    """A message of a batch: accepted with its id, or rejected with the problem."""
 
-    id: str
+    id: NotRequired[str]
     status: str
-
-
-class RejectedView(TypedDict):
-    """A message of a batch that was refused, and why."""
-
-    status: str
-    problem: Problem
+    problem: NotRequired[Problem]
 
 
 class BatchView(TypedDict):
     """What became of each message of a batch, in order."""
 
-    results: list[TakenView | RejectedView]
+    results: list[BatchResultView]
 
 
 BATCH: Final = BatchShape()
@@ -87,7 +85,7 @@ def _draft_of(item: object) -> Draft | BrokerError:
         return error
 
 
-def _result(outcome: Accepted | BrokerError, index: int) -> TakenView | RejectedView:
+def _result(outcome: Accepted | BrokerError, index: int) -> BatchResultView:
     if isinstance(outcome, BrokerError):
         return {"status": "rejected", "problem": problem(outcome, under=f"messages.{index}")}
     return {"id": outcome.id, "status": "accepted"}

@@ -131,17 +131,18 @@ class ClosedView(TypedDict):
     message_id: NotRequired[str]
 
 
-class RefusedView(TypedDict):
-    """A dead letter that could not be dealt with, and why."""
+class ClosedResultView(TypedDict):
+    """A dead letter that was dealt with, or could not be because of the problem."""
 
     id: str
-    problem: Problem
+    status: NotRequired[str]
+    problem: NotRequired[Problem]
 
 
 class ClosedManyView(TypedDict):
     """What became of each dead letter that matched."""
 
-    results: list[ClosedView | RefusedView]
+    results: list[ClosedResultView]
 
 
 def dead_letter_view(letter: DeadLetter) -> DeadLetterView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from marshmallow import ValidationError
 
@@ -237,17 +237,18 @@ class StateView(TypedDict):
     status: str
 
 
-class RefusedView(TypedDict):
-    """A message whose acknowledgement was refused, and why."""
+class AcknowledgementView(TypedDict):
+    """An acknowledgement that was taken, or refused with the problem."""
 
     id: str
-    problem: Problem
+    status: NotRequired[str]
+    problem: NotRequired[Problem]
 
 
 class AcknowledgedView(TypedDict):
     """What became of each acknowledgement, in order."""
 
-    results: list[StateView | RefusedView]
+    results: list[AcknowledgementView]
 
 
 class RejectedView(TypedDict):

@@ -76,16 +76,32 @@ class Kind(Field[T], Generic[T]):
         description: str | None = None,
     ) -> None:
         allow_none = not required if nullable is None else nullable
-        metadata = dict(schema) | ({"description": description} if description else {})
-        if allow_none and isinstance(metadata.get("type"), str):
-            metadata["type"] = [metadata["type"], "null"]
+        self._schema = dict(schema) | ({"description": description} if description else {})
         super().__init__(
-            required=required, data_key=data_key, allow_none=allow_none, metadata=metadata
+            required=required,
+            data_key=data_key,
+            allow_none=allow_none,
+            metadata=_nullable(self._schema) if allow_none else self._schema,
         )
+
+    def never_null(self) -> None:
+        """Take no null: where there is none, as in query strings."""
+        self.allow_none = False
+        self.metadata = self._schema
 
     def parse(self, text: str) -> object:
         """The JSON value that a query string's text stands for."""
         return text
+
+
+def _nullable(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema with null; apispec itself adds it to `type` only."""
+    extended = dict(schema)
+    if "oneOf" in schema:
+        extended["oneOf"] = [*schema["oneOf"], {"type": "null"}]
+    if "enum" in schema:
+        extended["enum"] = [*schema["enum"], None]
+    return extended
 
 
 def one_line(value: object, *, least: int, most: int) -> str:
@@ -334,10 +350,7 @@ class Choice(Kind[Any]):
 
     def __init__(self, choices: type[StrEnum], **options: Unpack[Options]) -> None:
         self._choices = choices
-        words: list[str | None] = [word.value for word in choices]
-        if options.get("nullable", not options.get("required")):
-            words.append(None)
-        super().__init__({"type": "string", "enum": words}, **options)
+        super().__init__({"type": "string", "enum": [word.value for word in choices]}, **options)
 
     def _deserialize(self, value: object, *_: object, **__: object) -> StrEnum:
         try:

@@ -84,7 +84,17 @@ class Shape(Schema, Generic[T]):
         return values
 
 
-class QueryShape(Shape[T]):
+class _TextShape(Shape[T]):
+    """What comes as texts, of which none is null."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for field in self.fields.values():
+            if isinstance(field, Kind):
+                field.never_null()
+
+
+class QueryShape(_TextShape[T]):
     """The parameters of a query string, read as strictly as a JSON object."""
 
     def read_query(self, parameters: Iterable[tuple[str, list[str]]]) -> T:
@@ -104,7 +114,7 @@ class QueryShape(Shape[T]):
         return self.read(data)
 
 
-class HeaderShape(Shape[T]):
+class HeaderShape(_TextShape[T]):
     """Headers of a request; others than the declared ones are not looked at."""
 
     def read_headers(self, header: Callable[[str], str | None]) -> T:
@@ -112,7 +122,8 @@ class HeaderShape(Shape[T]):
 
         Raises `InvalidFieldsError`.
         """
-        return self.read({name: header(name) for name in self._readers})
+        found = {name: header(name) for name in self._readers}
+        return self.read({name: text for name, text in found.items() if text is not None})
 
 
 def problems_of(messages: Any, path: str = "") -> Iterator[FieldProblem]:  # noqa: ANN401
@@ -127,6 +138,6 @@ def problems_of(messages: Any, path: str = "") -> Iterator[FieldProblem]:  # noq
 
 
 def _shown(name: str) -> str:
-    """A name that a caller made up, fit to be shown in an answer."""
+    """A name that a caller made up, fit to be shown in an answer and a log."""
     text = name if len(name) <= 64 else f"{name[:64]}…"  # noqa: PLR2004 - enough to recognize it
-    return text.encode("utf-8", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

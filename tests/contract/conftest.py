@@ -1,0 +1,69 @@
+"""The application over a real broker; a test routes when it says so."""
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.factory import create_app
+from broker.wiring import Broker
+from tests.conftest import MakeSettings
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Api:
+    """The endpoints as a caller has them, and the routing that workers would do."""
+
+    client: FlaskClient
+    broker: Broker
+
+    def call(self, method: str, path: str, **options: Any) -> TestResponse:
+        if "json" in options:  # Flask's client would sort the members
+            options |= {"data": json.dumps(options.pop("json")), "content_type": "application/json"}
+        return self.client.open(f"/api/v1{path}", method=method, **options)
+
+    def get(self, path: str, **query: Any) -> TestResponse:
+        return self.call("GET", path, **({"query_string": query} if query else {}))
+
+    def post(self, path: str, document: object = None, **options: Any) -> TestResponse:
+        body = {} if document is None else {"json": document}
+        return self.call("POST", path, **body, **options)
+
+    def register(self, *agents: str) -> None:
+        for agent in agents:
+            assert self.post("/agents/register", {"id": agent}).status_code == 201
+
+    def send(self, **fields: Any) -> str:
+        """Send a message that is routed at once; its id."""
+        response = self.post("/messages", {"from": "alice", "to": "bob", "body": "hi"} | fields)
+        assert response.status_code == 202, response.json
+        self.broker.router.drain()
+        return str(response.get_json()["id"])
+
+    def fetch(self, agent: str = "bob", **query: Any) -> list[dict[str, Any]]:
+        response = self.get(f"/agents/{agent}/inbox", **query)
+        assert response.status_code == 200, response.json
+        found: list[dict[str, Any]] = response.get_json()["messages"]
+        return found
+
+    def fetch_one(self, agent: str = "bob") -> tuple[str, dict[str, str]]:
+        """Lease the first message: its id, and what finishing it takes."""
+        message = self.fetch(agent, limit=1)[0]
+        return message["id"], {"agent_id": agent, "lease_token": message["lease"]["token"]}
+
+
+@pytest.fixture
+def application(settings: MakeSettings, broker: Broker) -> APIFlask:
+    return create_app(settings(), broker)
+
+
+@pytest.fixture
+def api(application: APIFlask, broker: Broker) -> Api:
+    """The application with alice and bob registered."""
+    api = Api(client=application.test_client(), broker=broker)
+    api.register("alice", "bob")
+    return api
