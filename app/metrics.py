@@ -24,7 +24,9 @@ from broker.operations.monitor import Health
 _EXTENSION: Final = "waystation_request_metrics"
 _MULTIPROCESS: Final = "PROMETHEUS_MULTIPROC_DIR"
 # Scrapes and probes would only count themselves, and a WebSocket lasts for hours.
-_UNCOUNTED: Final = ["/metrics", "/health", "/ws/"]
+_UNCOUNTED: Final = "/metrics|/health|/ws/"
+# Most requests take a few milliseconds; long polls take up to a minute.
+_BUCKETS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 10, 60)
 
 
 class _RequestMetrics(PrometheusMetrics):  # type: ignore[misc] # publishes no types
@@ -59,6 +61,7 @@ def count_requests(app: Flask) -> None:
         path=None,
         defaults_prefix=PREFIX,
         group_by=route,
+        buckets=_BUCKETS_SECONDS,
         excluded_paths=_UNCOUNTED,
         registry=registry,
     )

@@ -24,7 +24,7 @@ from broker.operations.health import Severity
 from broker.operations.latency import Histogram
 from broker.operations.measurements import RedisServer, Snapshot, Staff
 from broker.operations.monitor import Examination, Health
-from broker.operations.processes import Role
+from broker.operations.readiness import POOLS
 
 PREFIX: Final = "waystation"
 """What stands before every metric's name."""
@@ -127,9 +127,9 @@ def _people(snapshot: Snapshot, staff: Staff) -> Iterator[Metric]:
     )
     yield _gauges(
         "processes",
-        "Living processes of the station by role.",
+        "Living processes of each worker pool, and schedulers.",
         "role",
-        [(role, staff.alive.get(role, 0)) for role in Role],
+        [(role, staff.alive.get(role, 0)) for role in POOLS],
     )
 
 

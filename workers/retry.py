@@ -16,3 +16,13 @@ def reap() -> None:
 def trim() -> None:
     """Let dead letters and listing entries leave whose time has passed."""
     broker().settlement.trim()
+
+
+def sample_counters() -> None:
+    """Remember the counters as they are; rates are the difference to now."""
+    broker().stats.sample()
+
+
+def check_health() -> None:
+    """Score the station's health, remember it, and tell the user of alerts."""
+    broker().health.check()

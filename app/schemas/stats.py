@@ -10,7 +10,7 @@ from broker.kernel.clock import MILLISECONDS, rfc3339
 from broker.operations.activity import FAILED, Activity
 from broker.operations.latency import Histogram
 from broker.operations.measurements import InboxDepth, Snapshot
-from broker.operations.processes import Role
+from broker.operations.readiness import POOLS
 from broker.operations.stats import Overview
 
 _MAX_INBOXES: Final = 1000
@@ -141,7 +141,7 @@ def stats_view(overview: Overview, inboxes: int) -> StatsView:
             "stale": snapshot.agents.stale,
             "offline": snapshot.agents.offline,
         },
-        "processes": {role.value: overview.staff.alive.get(role, 0) for role in Role},
+        "processes": {role.value: overview.staff.alive.get(role, 0) for role in POOLS},
         "redis": [
             {
                 "name": server.name,
