@@ -11,8 +11,8 @@ from broker.kernel.ids import AgentId, MessageId
 from broker.messaging.message import Message
 from broker.messaging.store import MessageStore
 
-# A routing worker holds a message for some ms. What a dead one held may stand in inboxes already: it
-# must be routed anew first, within five seconds if the station is well.
+# A routing worker holds a message for some ms. What a dead one held may stand in inboxes already:
+# it must be routed anew first, within five seconds if the station is well.
 _PATIENCE_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.05
 

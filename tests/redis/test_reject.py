@@ -1,4 +1,4 @@
-"""Giving messages back, holding them longer, reading them: reject, extend, mark_read and returns."""
+"""Giving messages back, holding them longer, reading them: reject, extend, mark_read, returns."""
 
 import threading
 
