@@ -128,6 +128,7 @@ def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
         deleted=lambda agent: inboxes.bury_all(agent),  # noqa: PLW0108
     )
     inboxes = Inboxes(store, policy, arrivals, agents.near_names)
+    withdrawals = Withdrawals(store, clock)
     dead_letters = DeadLetters(store, policy)
     queue = MessageQueue(
         store,
@@ -160,7 +161,7 @@ def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
         inboxes=inboxes,
         arrivals=arrivals,
         archive=MessageArchive(store, clock),
-        withdrawals=Withdrawals(store, clock),
+        withdrawals=withdrawals,
         dead_letters=dead_letters,
         settlement=Settlement(store, policy, dead_letters, clock),
         router=Router(
@@ -168,6 +169,7 @@ def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
             doorbell,
             RoutingContext(everyone=agents.broadcast_audience),
             clock,
+            supersede=withdrawals.supersede,
         ),
         processes=processes,
         stats=stats,

@@ -127,14 +127,12 @@ class Inboxes:
         chosen: list[MessageId] = []
         if wanted.kinds:
             chosen = [shown.message.id for shown in self.peek(agent, wanted)]
-            if not chosen:
-                self._require_agent(agent)
-                return []
         outcome = self._store.inbox_move(
             "lease",
             agent,
             {
-                "limit": wanted.limit,
+                # Where nothing was chosen, the call still renews the session and settles the inbox.
+                "limit": 0 if wanted.kinds and not chosen else wanted.limit,
                 "below": order_limit(wanted.min_priority),
                 "lease_ms": lease_ms or self._policy.lease_ms,
                 "seed": secrets.token_hex(6),

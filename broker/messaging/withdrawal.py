@@ -8,9 +8,11 @@ from typing import Final
 from broker.kernel.clock import Clock
 from broker.kernel.errors import MessageNotFoundError, NotWaitingError, StorageUnavailableError
 from broker.kernel.ids import AgentId, MessageId
+from broker.messaging.message import Message
 from broker.messaging.store import MessageStore
 
-# A routing worker holds a message for some ms; a dead one's hold ends after three seconds.
+# A routing worker holds a message for some ms. What a dead one held may stand in inboxes already:
+# it must be routed anew first, within five seconds if the station is well.
 _PATIENCE_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.05
 
@@ -33,7 +35,9 @@ class Withdrawals:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             where = self._store.withdraw_unrouted(message, "cancelled", self._clock())
-            if where != "in_flight":
+            if where == "withdrawn":
+                return
+            if where == "absent":
                 break
             if time.monotonic() > deadline:
                 raise StorageUnavailableError(
@@ -41,16 +45,26 @@ class Withdrawals:
                     retry_after_seconds=1,
                 )
             time.sleep(_PAUSE_SECONDS)
-        # A router that died half-way may have left it in ingress and in inboxes: look there too.
-        names = self._store.redis.command("SMEMBERS", self._store.keys.audience(identifier))
+        outcomes = self._from_inboxes(message, "cancelled")
+        if "withdrawn" not in outcomes:
+            held = "a recipient holds it" if "leased" in outcomes else "it has its verdict"
+            raise NotWaitingError(f"Message {identifier} cannot be cancelled any more: {held}.")
+
+    def supersede(self, identifier: MessageId) -> None:
+        """Withdraw a routed message from all who do not hold it, for the one that replaces it.
+
+        Safe to repeat; nothing happens where it is no longer stored.
+        """
+        message = self._store.records([identifier])[0]
+        if message is not None:
+            self._from_inboxes(message, "superseded")
+
+    def _from_inboxes(self, message: Message, verdict: str) -> list[str]:
+        names = self._store.redis.command("SMEMBERS", self._store.keys.audience(message.id))
         recipients = sorted(AgentId(name.decode()) for name in names) or message.to
-        outcomes = [
+        return [
             self._store.inbox_move(
-                "withdraw", AgentId(agent), {"id": identifier, "verdict": "cancelled"}
+                "withdraw", AgentId(agent), {"id": message.id, "verdict": verdict}
             ).name
             for agent in recipients
         ]
-        reached = [outcome for outcome in outcomes if outcome != "absent"]
-        if "withdrawn" not in outcomes and (reached or where == "absent"):
-            held = "a recipient holds it" if "leased" in outcomes else "it has its verdict"
-            raise NotWaitingError(f"Message {identifier} cannot be cancelled any more: {held}.")

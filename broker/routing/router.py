@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -47,12 +47,20 @@ class Router:
     """Drains the partitions that ring."""
 
     def __init__(
-        self, store: RoutingStore, doorbell: Doorbell, context: RoutingContext, clock: Clock
+        self,
+        store: RoutingStore,
+        doorbell: Doorbell,
+        context: RoutingContext,
+        clock: Clock,
+        *,
+        supersede: Callable[[MessageId], None],
     ) -> None:
+        """`supersede` withdraws a routed message from all who do not hold it; safe to repeat."""
         self._store = store
         self._doorbell = doorbell
         self._context = context
         self._clock = clock
+        self._supersede = supersede
 
     def drain(self) -> int:
         """Route until no partition has rung for a moment, a second at most; how many messages."""
@@ -121,6 +129,10 @@ class Router:
             if not self._store.commit(deliveries, valid_until):
                 _log.warning("routing.commit_came_too_late", partitions=sorted(batches))
                 return {}
+        for message, _ in decisions:
+            if message.supersedes:
+                # Its own inbox has seen to that; the other one may have gone to somebody else.
+                self._supersede(message.supersedes)
         return decided
 
     def _decide(

@@ -77,6 +77,7 @@ class RoutingStore:
                         "sequence": self.keys.sequence(partition),
                         "bell": self.keys.bell(partition),
                         "drainer": self.keys.drainer(partition),
+                        "taken": self.keys.taken(partition),
                         "sent": self.keys.sent(partition),
                     },
                     args={"token": token, "hold_ms": _HOLD_MS, "limit": limit},
@@ -198,6 +199,7 @@ class RoutingStore:
                     keys={
                         "ingress": self.keys.ingress(partition),
                         "drainer": self.keys.drainer(partition),
+                        "taken": self.keys.taken(partition),
                     },
                     args={"token": token},
                     more_args=names,

@@ -142,8 +142,13 @@ class Keys:
 
     @_key(type="string", lifetime="3 s, renewed with each batch", owner="routing")
     def drainer(self, partition: Partition) -> str:
-        """`<token> <order>`: who routes this partition, and up to which order it has taken."""
+        """The token of who routes this partition."""
         return f"{self._tags[partition]}drainer"
+
+    @_key(type="string", lifetime="until ingress is empty", owner="routing")
+    def taken(self, partition: Partition) -> str:
+        """Up to which order messages were taken to be routed; outlives a router that died."""
+        return f"{self._tags[partition]}taken"
 
     # --- the recipient's side: inboxes ------------------------------------------------------
 

@@ -4,7 +4,7 @@
 -- idempotency, sender's agent, verdict of what it supersedes. Behind the named arguments comes each
 -- item's contents. An item becomes: accepted, repeated <id>, conflict <id>, stale_epoch <current> or
 -- full <recipient>.
-local ingress, delayed, sequence, history, sent, bell, drainer, counters, activity = unpack(KEYS)
+local ingress, delayed, sequence, history, sent, bell, drainer, taken, counters, activity = unpack(KEYS)
 local bell_ms, activity_cap, packed_items = unpack(ARGV)
 -- include: clock
 -- include: activity
@@ -15,7 +15,7 @@ local ID, ORDER_BASE, DUE_AT, RECORD_MS, FINGERPRINT, FINGERPRINT_MS, EPOCH, ACC
 
 local now = server_ms()
 local items = cmsgpack.unpack(packed_items)
-local first_record = 10
+local first_record = 11
 
 -- The same call again, after its answer was lost: seldom, and seen for all items at once.
 local is_repetition = redis.call('EXISTS', unpack(KEYS, first_record, first_record + #items - 1)) > 0
@@ -54,7 +54,8 @@ local function refusal(item, record, idempotency, agent)
   end
 end
 
-local verdicts, accepted, by_acceptance, lined_up, lined_up_base, withdrawn = {}, {}, {}, {}, {}, {}
+local verdicts, accepted, by_acceptance, lined_up, lined_up_base = {}, {}, {}, {}, {}
+local withdrawn, not_before = {}, {}
 for index, item in ipairs(items) do
   local record, contents = KEYS[first_record + index - 1], ARGV[3 + index]
   local idempotency, agent, superseded_verdict
@@ -70,10 +71,11 @@ for index, item in ipairs(items) do
     end
     if item[SUPERSEDED] then
       write_sent()
-      -- Routed already, or just being routed: then the routing of this message withdraws it.
-      if withdraw_unrouted(item[SUPERSEDED], superseded_verdict, 'superseded', now) == 'withdrawn' then
-        withdrawn[#withdrawn + 1] = item[SUPERSEDED][1]
-      end
+      -- Routed already, or just being routed: then the routing of this message withdraws it, and must
+      -- not come first.
+      local outcome, order = withdraw_unrouted(item[SUPERSEDED], superseded_verdict, 'superseded', now)
+      if outcome == 'withdrawn' then withdrawn[#withdrawn + 1] = item[SUPERSEDED][1] end
+      not_before[item[ID]] = order
     end
     if item[DUE_AT] > 0 then
       redis.call('ZADD', delayed, item[DUE_AT], delayed_member(item[ORDER_BASE], item[ID]))
@@ -97,7 +99,9 @@ if #lined_up > 0 then
   local order = redis.call('INCRBY', sequence, #lined_up) - #lined_up
   local in_order = {}
   for index, id in ipairs(lined_up) do
-    in_order[2 * index - 1], in_order[2 * index] = lined_up_base[index] + order + index, id
+    local place = lined_up_base[index] + order + index
+    if not_before[id] then place = math.max(place, not_before[id] + 0.5) end
+    in_order[2 * index - 1], in_order[2 * index] = place, id
   end
   redis.call('ZADD', ingress, unpack(in_order))
 end

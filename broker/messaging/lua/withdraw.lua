@@ -10,7 +10,7 @@ if not delivery then
   if packed then return { 'finished', unpack_delivery(packed)[STATE] } end
   return { 'absent' }
 end
-if delivery[STATE] == 'leased' then return { 'leased' } end
+if is_held(id, delivery) then return { 'leased' } end
 finish(id, delivery, verdict)
 publish_events()
 return { 'withdrawn' }

@@ -1,6 +1,6 @@
 -- Take back a message that stands in no inbox yet.
 -- outcomes: withdrawn, in_flight, absent
-local ingress, delayed, sent, drainer, verdict_key, counters, activity = unpack(KEYS)
+local ingress, delayed, sent, taken, verdict_key, counters, activity = unpack(KEYS)
 local packed_message, verdict, activity_cap = unpack(ARGV)
 -- include: clock
 -- include: activity

@@ -41,7 +41,7 @@ end
 local function supersede(id)
   write_inbox()
   local delivery = delivery_of(id)
-  if delivery and delivery[STATE] ~= 'leased' then
+  if delivery and not is_held(id, delivery) then
     finish(id, delivery, 'superseded')
     write_inbox()
   end

@@ -4,7 +4,6 @@ local drainer = unpack(KEYS)
 local token, hold_ms = unpack(ARGV)
 -- include: clock
 
-local holder = redis.call('GET', drainer)
-if not holder or holder:match('^(%S+) ') ~= token then return { 'lost' } end
+if redis.call('GET', drainer) ~= token then return { 'lost' } end
 redis.call('PEXPIRE', drainer, hold_ms)
 return { 'held', server_ms() + hold_ms * 2 / 3 }

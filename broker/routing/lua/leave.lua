@@ -3,7 +3,6 @@
 local drainer = unpack(KEYS)
 local token = unpack(ARGV)
 
-local holder = redis.call('GET', drainer)
-if not holder or holder:match('^(%S+) ') ~= token then return { 'not_ours' } end
+if redis.call('GET', drainer) ~= token then return { 'not_ours' } end
 redis.call('DEL', drainer)
 return { 'left' }

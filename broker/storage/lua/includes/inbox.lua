@@ -134,6 +134,11 @@ local function holds(id, delivery, token)
   return holds_until(delivery, token, redis.call('ZSCORE', leased, id))
 end
 
+-- Whether somebody holds the delivery now; a lease that ended holds nothing.
+local function is_held(id, delivery)
+  return delivery[STATE] == 'leased' and tonumber(redis.call('ZSCORE', leased, id)) > now
+end
+
 -- Whatever came due in this inbox: ended leases, waits, lives and retentions, `limit` of each.
 local function settle(limit)
   local armed = redis.call('ZSCORE', alarms, agent_id)

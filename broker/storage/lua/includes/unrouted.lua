@@ -1,4 +1,4 @@
--- Messages that stand in no inbox yet. Expects ingress, delayed, sent, drainer.
+-- Messages that stand in no inbox yet. Expects ingress, delayed, sent, taken.
 local ORDER_STEP = 2 ^ 48
 
 -- A delayed message keeps its priority in its name, since its score is its time.
@@ -11,19 +11,21 @@ local function split_delayed(member)
   return (9 - tonumber(priority)) * ORDER_STEP, id
 end
 
--- Whether a routing worker may have this message in its hands: it took all up to some order.
+-- Whether a routing worker may have this message in its hands, or had it when it died: such a message
+-- may stand in inboxes already. What has come since with more urgency counts as well.
 local function in_flight(order)
-  local holder = redis.call('GET', drainer)
-  return holder and order <= tonumber(holder:match(' (%S+)$'))
+  local up_to = redis.call('GET', taken)
+  return up_to and order <= tonumber(up_to)
 end
 
--- `message` is {id, order base, recipients, record ms}. Gives withdrawn, in_flight or absent.
+-- `message` is {id, order base, recipients, record ms}. Gives withdrawn, absent, or in_flight with its
+-- order.
 local function withdraw_unrouted(message, verdict_key, verdict, now)
   local id, order_base, recipients, record_ms = unpack(message)
   if redis.call('ZREM', delayed, delayed_member(order_base, id)) == 0 then
     local order = redis.call('ZSCORE', ingress, id)
     if not order then return 'absent' end
-    if in_flight(tonumber(order)) then return 'in_flight' end
+    if in_flight(tonumber(order)) then return 'in_flight', tonumber(order) end
     redis.call('ZREM', ingress, id)
   end
   for _, recipient in ipairs(recipients) do
