@@ -22,7 +22,7 @@ IDLE = Vitals(
 )
 
 
-def vitals(**changes: Any) -> Vitals:  # noqa: ANN401 - any field
+def vitals(**changes: Any) -> Vitals:
     return dataclasses.replace(IDLE, **changes)
 
 
