@@ -10,6 +10,8 @@ from typing import Final, TypedDict
 from broker.kernel.errors import BrokerError, FieldProblem
 
 MEDIA_TYPE: Final = "application/problem+json"
+WHOLE: Final = "$"
+"""The field that problems of a document as a whole are reported under."""
 
 _S = HTTPStatus
 STATUS_OF: Final[dict[str, HTTPStatus]] = {
@@ -106,11 +108,14 @@ def document(
         "status": status.value,
         "detail": detail,
         "code": code,
-        "errors": [
-            {"field": f"{under}.{one.field}" if under else one.field, "message": one.message}
-            for one in problems
-        ],
+        "errors": [{"field": _field(one.field, under), "message": one.message} for one in problems],
     }
+
+
+def _field(name: str, under: str) -> str:
+    if not under:
+        return name
+    return under if name == WHOLE else f"{under}.{name}"
 
 
 def retry_after(error: BrokerError) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 import msgspec
 from flask import Request, Response
 
-from app.errors import MalformedError, UnsupportedMediaTypeError
+from app.errors import MalformedError, RequestTooLargeError, UnsupportedMediaTypeError
 
 MEDIA_TYPE: Final = "application/json"
 
@@ -49,11 +49,13 @@ def decoded(raw: bytes) -> object:
 def received(request: Request, *, limit: int, optional: bool = False) -> object:
     """The JSON document of a request, an empty object where an optional one is absent.
 
-    Raises `MalformedError`, `UnsupportedMediaTypeError`; werkzeug's 413 beyond `limit` bytes,
-    before anything is parsed and, where the length is declared, before anything is read.
+    Raises `MalformedError`, `UnsupportedMediaTypeError`; `RequestTooLargeError` beyond `limit`
+    bytes, before anything is parsed and, where the length is declared, before anything is read.
     """
-    request.max_content_length = limit
-    raw = request.get_data(cache=False)
+    # A chunked request declares no length; werkzeug cuts it off without a word.
+    request.max_content_length = limit + 1
+    if (request.content_length or 0) > limit or len(raw := request.get_data(cache=False)) > limit:
+        raise RequestTooLargeError(f"The request is larger than {limit} bytes.")
     if optional and not raw:
         return {}
     if request.mimetype != MEDIA_TYPE and not request.mimetype.endswith("+json"):

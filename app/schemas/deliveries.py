@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NotRequired, TypedDict
 
@@ -24,7 +23,6 @@ from app.schemas.fields import (
 )
 from app.schemas.messages import DeliveredView, LeaseView
 from app.schemas.shape import QueryShape, Shape
-from broker.kernel.errors import FieldProblem
 from broker.kernel.ids import AgentId, LeaseToken
 from broker.messaging.inbox import Acknowledgement, Wanted
 
@@ -64,16 +62,10 @@ class FetchShape(QueryShape[Fetch]):
         0, MAX_WAIT_SECONDS, data_key="wait_seconds", description="Wait for a first message."
     )
     lease_ms = Duration(data_key="lease_seconds", description="How long they are held for you.")
-    kinds = Lines(description="Only messages of these kinds, with commas between.")
+    kinds = Lines(count=20, description="Only messages of these kinds, with commas between.")
     min_priority = Priority(description="Only messages of this priority or a higher one.")
-    peek = Flag(description="Show them without leasing them.")
+    peek = Flag(description="Show them, without leasing or waiting.")
     epoch = epoch_field()
-
-    def rules(self, data: Mapping[str, Any]) -> Iterable[FieldProblem]:
-        """Looking neither leases nor waits."""
-        for field in ("wait_seconds", "lease_seconds"):
-            if data.get("peek") is True and field in data:
-                yield FieldProblem(field=field, message="has no meaning with peek")
 
     def build(self, values: dict[str, Any]) -> Fetch:
         """What is asked for."""
@@ -143,13 +135,8 @@ class RejectShape(Shape[Rejection]):
     lease_token = token_field()
     reason = Text(4000, description="Why; it is kept in the history.")
     delay_ms = Duration(0, data_key="delay_seconds", description="Try again after this time.")
-    permanent = Flag(description="Don't try again: make it a dead letter.")
+    permanent = Flag(description="Don't try again, whatever the delay: make it a dead letter.")
     epoch = epoch_field()
-
-    def rules(self, data: Mapping[str, Any]) -> Iterable[FieldProblem]:
-        """What is not tried again has no time to be tried."""
-        if data.get("permanent") is True and data.get("delay_seconds") is not None:
-            yield FieldProblem(field="delay_seconds", message="has no meaning with permanent")
 
     def build(self, values: dict[str, Any]) -> Rejection:
         """The lease that is meant."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from marshmallow import RAISE, Schema, ValidationError
 from marshmallow.fields import Field
 
+from app.errors import WHOLE
 from app.schemas.fields import Kind
 from broker.kernel.errors import FieldProblem, InvalidFieldsError
-
-WHOLE: Final = "$"
-"""The field that problems of the document as a whole are reported under."""
 
 T = TypeVar("T")
 

@@ -78,7 +78,9 @@ class MessageArchive:
         if is_id(thread):
             ids.insert(0, MessageId(thread))
         if after is not None:
-            ids = ids[ids.index(after) + 1 :] if after in ids else []
+            if after not in ids:
+                raise UnknownThreadError(f"No message {after} stands in a thread {thread}.")
+            ids = ids[ids.index(after) + 1 :]
         messages: list[Message] = []
         for start in range(0, len(ids), _PAGE):
             found = self._store.records(ids[start : start + _PAGE])

@@ -256,7 +256,6 @@ def test_a_batch_may_be_larger_than_a_message(api: Api) -> None:
         ("min_priority=top", "min_priority"),
         ("peek=yes", "peek"),
         ("peek=1", "peek"),
-        ("peek=true&wait_seconds=1", "wait_seconds"),
         ("epoch=0", "epoch"),
         ("colour=red", "colour"),
         ("%00=1", "\\x00"),

@@ -1,0 +1,80 @@
+"""The OpenAPI document holds: schemathesis finds no 500 and no undocumented answer."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+from flask import Response
+from werkzeug.serving import make_server
+
+from app.house import House
+from broker.wiring import Broker
+from tests.contract.conftest import Api
+
+pytestmark = pytest.mark.contract
+
+SECONDS = 40
+
+
+@pytest.fixture
+def served(application: APIFlask, broker: Broker) -> Iterator[str]:
+    """The application on a port; it routes after each answer, and its long polls answer at once."""
+    house: House = application.extensions["waystation"]
+    house.stopping.set()
+
+    @application.after_request
+    def route(response: Response) -> Response:
+        broker.router.drain()
+        return response
+
+    Api(client=application.test_client(), broker=broker).register("alice", "bob")
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    serving.join()
+    server.server_close()
+
+
+def test_the_document_describes_every_operation(api: Api) -> None:
+    document = api.get("/openapi.json").get_json()
+
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    assert document["openapi"].startswith("3.1")
+    assert {"sendMessage", "fetchInbox", "registerAgent", "findDeadLetters"} <= {
+        operation["operationId"] for operation in operations
+    }
+    for operation in operations:
+        assert operation["summary"]
+        assert {"500", "503"} <= set(operation["responses"])
+
+
+@pytest.mark.timeout(SECONDS + 80)
+def test_no_answer_is_undocumented(served: str, tmp_path: Path) -> None:
+    config = Path(__file__).with_name("schemathesis.toml")
+
+    tried = subprocess.run(
+        [
+            Path(sys.executable).with_name("schemathesis"),
+            f"--config-file={config}",
+            "run",
+            f"{served}/api/v1/openapi.json",
+            "--phases=examples,coverage,fuzzing,stateful",
+            "--max-examples=15",
+            "--continue-on-failure",
+            "--generation-deterministic",
+            "--no-color",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS + 60,
+    )
+
+    assert tried.returncode == 0, tried.stdout[-20_000:] + tried.stderr
