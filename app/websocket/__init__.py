@@ -27,7 +27,8 @@ import functools
 import threading
 from typing import Final
 
-from flask import Blueprint, Flask, request
+from apiflask import APIBlueprint
+from flask import Flask, request
 from flask_sock import Sock
 
 from app.house import House
@@ -55,7 +56,7 @@ def register(app: Flask, house: House) -> None:
         heartbeat_seconds=settings.stale_after_seconds / _HEARTBEATS_BEFORE_STALE,
         lease_max_ms=seconds_to_ms(settings.lease_max_seconds),
     )
-    blueprint = Blueprint("websocket", __name__)
+    blueprint = APIBlueprint("websocket", __name__, enable_openapi=False)
     sock = Sock()
 
     @blueprint.before_request
