@@ -74,11 +74,14 @@ class Broker:
 
         Raises `DataVersionError`.
         """
+        waiting = False
         while not stop.is_set():
             try:
                 self.prepare()
             except StorageUnavailableError as error:
-                _log.warning("station.waits_for_redis", error=error.detail)
+                if not waiting:
+                    _log.warning("station.waits_for_redis", error=error.detail)
+                waiting = True
                 stop.wait(_RETRY_SECONDS)
             else:
                 return True

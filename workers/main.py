@@ -109,7 +109,9 @@ class Shift:
                     _log.info("worker.started", queue=queue, name=self._worker.name)
                     self._worker.run(self.ending)
             except StorageUnavailableError as error:
-                _log.warning("worker.lost_redis", error=error.detail)
+                if self._worker is not None:
+                    _log.warning("worker.lost_redis", error=error.detail)
+                self._worker = None
                 self.ending.wait(_RECONNECT_SECONDS)
 
     def _end(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal's signature

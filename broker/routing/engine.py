@@ -24,6 +24,11 @@ class Decision:
     recipients: tuple[AgentId, ...]
     promised: bool
 
+    @property
+    def is_to_one(self) -> bool:
+        """Whether the message itself says all about its audience, so that nobody need note it."""
+        return self.promised and len(self.recipients) == 1
+
 
 def decide(message: Envelope, context: RoutingContext) -> Decision:
     """A broadcast reaches every registered agent but its sender; all else goes where it says."""

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -113,14 +114,7 @@ class Router:
     ) -> dict[Partition, list[MessageId]]:
         """Put the first of these messages into their inboxes; which ones stand there now."""
         decisions, decided = self._decide(batches)
-        self._store.address(
-            [
-                (message, decision.recipients)
-                for message, decision in decisions
-                if len(decision.recipients) != 1 or not decision.promised
-            ],
-            self._clock(),
-        )
+        decisions = self._address(decisions)
         valid_until = min((batch.valid_until for batch in batches.values()), default=0)
         for number, deliveries in enumerate(self._trips(decisions)):
             if number:
@@ -160,6 +154,20 @@ class Router:
                     decisions.append((message, decision))
                     weight += len(decision.recipients)
         return decisions, decided
+
+    def _address(
+        self, decisions: Sequence[tuple[Envelope, Decision]]
+    ) -> list[tuple[Envelope, Decision]]:
+        """Note the audiences; of a message to several the first decision stands."""
+        to_several = [one for one in decisions if not one[1].is_to_one]
+        audiences = self._store.address(
+            [(message, decision.recipients) for message, decision in to_several], self._clock()
+        )
+        settled = {
+            message.id: replace(decision, recipients=audience)
+            for (message, decision), audience in zip(to_several, audiences, strict=True)
+        }
+        return [(message, settled.get(message.id, decision)) for message, decision in decisions]
 
     def _trips(self, decisions: Sequence[tuple[Envelope, Decision]]) -> Iterator[_Deliveries]:
         """The deliveries of these messages, in order, as many as go in one trip."""

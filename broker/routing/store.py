@@ -22,6 +22,9 @@ _LUA: Final = Path(__file__).parent / "lua"
 # the station recovers from its death.
 _HOLD_MS: Final = 2_500
 
+# An empty name says that nobody is meant, which is not the same as not yet known.
+_NOBODY: Final = ""
+
 _SHARED: Final = (
     "alarms",
     "concluded",
@@ -115,9 +118,14 @@ class RoutingStore:
             if record is not None
         }
 
-    def address(self, audiences: Sequence[tuple[Envelope, Sequence[AgentId]]], now_ms: int) -> None:
-        """Remember whom messages to several go to; before one reaches the first of them."""
-        self._redis.call_many(
+    def address(
+        self, audiences: Sequence[tuple[Envelope, Sequence[AgentId]]], now_ms: int
+    ) -> list[tuple[AgentId, ...]]:
+        """Remember whom messages to several go to, before one reaches the first of them.
+
+        Returns whom each goes to: those given, unless it was settled before.
+        """
+        outcomes = self._redis.call_many(
             [
                 self._scripts["address"].bind(
                     keys={
@@ -125,12 +133,15 @@ class RoutingStore:
                         "outstanding": self.keys.outstanding(message.id),
                     },
                     args={"record_ms": self._policy.record_ms(message.expires_at - now_ms)},
-                    # An empty name says that nobody is meant; no name, that it is not known yet.
-                    more_args=recipients or ("",),
+                    more_args=recipients or (_NOBODY,),
                 )
                 for message, recipients in audiences
             ]
         )
+        return [
+            _known_audience(outcome) if outcome.name == "known" else tuple(recipients)
+            for outcome, (_, recipients) in zip(outcomes, audiences, strict=True)
+        ]
 
     def commit(
         self,
@@ -250,3 +261,10 @@ def _batch(outcome: Outcome) -> Batch:
     if not isinstance(packed, bytes) or not isinstance(valid_until, int):
         raise TypeError(outcome)
     return Batch(ids=tuple(unpack(packed)), valid_until=valid_until)
+
+
+def _known_audience(outcome: Outcome) -> tuple[AgentId, ...]:
+    (packed,) = outcome.values
+    if not isinstance(packed, bytes):
+        raise TypeError(outcome)
+    return tuple(AgentId(name) for name in sorted(unpack(packed)) if name != _NOBODY)

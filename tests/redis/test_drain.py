@@ -3,11 +3,14 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from rq import Queue
 
+from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, MessageId, Partition
+from broker.routing.store import RoutingStore
 from tests.redis.conftest import MakeStage
 from tests.redis.stage import Stage
 from tests.waiting import until
@@ -183,3 +186,69 @@ def test_a_broadcast_reaches_more_agents_of_a_partition_than_lua_can_unpack_keys
 
     assert stage.inbox("agent-999") == [identifier]
     assert len(stage.broker.archive.receipts(identifier)) == 1_001
+
+
+def first_half(work: Any) -> Any:
+    """What has been done of a trip that ends in the middle; each transition is atomic by itself."""
+    if isinstance(work, dict):
+        return dict(list(work.items())[: (len(work) + 1) // 2])
+    return work[: (len(work) + 1) // 2]
+
+
+class Died(BaseException):
+    """What a kill -9 looks like from within: nothing after this line happens."""
+
+
+@pytest.mark.parametrize("how", ["before", "halfway", "after"])
+@pytest.mark.parametrize("step", ["take", "envelopes", "address", "commit", "hold", "release"])
+def test_a_drainer_that_dies_at_any_step_leaves_all_to_the_next(
+    make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch, step: str, how: str
+) -> None:
+    stage = make_stage(partitions=2)
+    stage.register("carol", *(f"agent-{number}" for number in range(700)))
+    sent = [
+        stage.send(to, sender=sender)
+        for to in ("bob", ("bob", "carol"), "broadcast", "bob", "broadcast", "broadcast", "carol")
+        for sender in ("alice", "dave")
+    ]
+    whole = getattr(RoutingStore, step)
+
+    def die(store: RoutingStore, work: Any, *rest: Any) -> None:
+        if how == "after":
+            whole(store, work, *rest)
+        if how == "halfway":
+            whole(store, first_half(work), *rest)
+        raise Died
+
+    monkeypatch.setattr(RoutingStore, step, die)
+    with pytest.raises(Died):
+        stage.broker.router.drain()
+    monkeypatch.undo()
+    stage.forget_drainer("alice")
+    stage.forget_drainer("dave")
+    stage.route()
+
+    to_carol = [one for number, one in enumerate(sent) if number // 2 not in {0, 3}]
+    for sender in ("alice", "dave"):
+        mine = {one for number, one in enumerate(sent) if (number % 2 == 0) == (sender == "alice")}
+        inbox = [one for one in stage.inbox("carol") if one in mine]
+        assert inbox == [one for one in to_carol if one in mine]
+    assert len(stage.inbox("agent-699")) == 6
+
+
+def test_a_broadcast_goes_to_those_whom_its_first_router_meant(stage: Stage) -> None:
+    stage.register("carol")
+    identifier = stage.send("broadcast")
+    batch = stage.take()
+    assert batch is not None
+    (message,) = stage.routing_store().envelopes(batch.ids).values()
+    stage.routing_store().address([(message, [AgentId("bob"), AgentId("carol")])], 0)
+    stage.forget_drainer()
+
+    stage.broker.agents.delete(AgentId("carol"))
+    stage.register("newcomer")
+    stage.route()
+
+    states = {one.agent_id: one.state for one in stage.broker.archive.receipts(identifier)}
+    assert states == {"bob": DeliveryState.QUEUED, "carol": DeliveryState.DEAD}
+    assert stage.inbox("newcomer") == []

@@ -13,6 +13,8 @@ NAMES = (
     "workers.retry.sweep",
     "workers.retry.reap",
     "workers.retry.trim",
+    "workers.retry.sample_counters",
+    "workers.retry.check_health",
     "workers.delivery.ping",
     "workers.execution.ping",
 )
