@@ -406,25 +406,6 @@ class MessageStore:
 
     # --- dead letters -----------------------------------------------------------------------
 
-    def resolve_dead(self, letter: str, resolution: str) -> Outcome:
-        """Close a dead letter's case."""
-        partition = self.keys.partition_of(letter)
-        return self.redis.call(
-            self._scripts["resolve_dead"].bind(
-                keys={
-                    "dead_letters": self.keys.dead_letters(partition),
-                    "dead_due": self.keys.dead_due(partition),
-                    "counters": self.keys.counters(partition),
-                    "activity": self.keys.activity(partition),
-                },
-                args={
-                    "letter_id": letter,
-                    "resolution": resolution,
-                    "activity_cap": self._policy.activity_cap,
-                },
-            )
-        )
-
     def trim_dead(self, partition: Partition, limit: int) -> int:
         """Let dead letters leave whose retention has passed; how many did."""
         outcome = self.redis.call(

@@ -15,7 +15,7 @@ MakeStage = Callable[..., Stage]
 def make_stage(make_broker: MakeBroker, settings: MakeSettings) -> MakeStage:
     """Set stages with other settings; alice and bob are registered."""
 
-    def make(**replaced: Any) -> Stage:  # noqa: ANN401 - passed on
+    def make(**replaced: Any) -> Stage:
         stage = Stage(broker=make_broker(**replaced), settings=settings(**replaced))
         stage.register("alice", "bob")
         return stage

@@ -22,7 +22,7 @@ class Stage:
     broker: Broker
     settings: Settings
 
-    def register(self, *names: str, **options: Any) -> None:  # noqa: ANN401 - passed on
+    def register(self, *names: str, **options: Any) -> None:
         for name in names:
             self.broker.agents.register(AgentId(name), {}, **options)
 
@@ -33,7 +33,7 @@ class Stage:
         to: str | tuple[str, ...] = "bob",
         sender: str = "alice",
         body: str = "hello",
-        **fields: Any,  # noqa: ANN401 - passed on
+        **fields: Any,
     ) -> Draft:
         names = (to,) if isinstance(to, str) else to
         return Draft(sender=AgentId(sender), to=names, body=body, **fields)
@@ -42,7 +42,7 @@ class Stage:
         self,
         to: str | tuple[str, ...] = "bob",
         sender: str = "alice",
-        **fields: Any,  # noqa: ANN401 - passed on
+        **fields: Any,
     ) -> MessageId:
         return self.broker.queue.send(self.draft(to, sender, **fields)).id
 
@@ -58,7 +58,7 @@ class Stage:
         self,
         to: str | tuple[str, ...] = "bob",
         sender: str = "alice",
-        **fields: Any,  # noqa: ANN401 - passed on
+        **fields: Any,
     ) -> MessageId:
         identifier = self.send(to, sender, **fields)
         self.route()
@@ -86,14 +86,14 @@ class Stage:
 
     # --- receiving --------------------------------------------------------------------------
 
-    def lease(self, agent: str = "bob", limit: int = 10, **options: Any) -> list[Delivered]:  # noqa: ANN401 - passed on
+    def lease(self, agent: str = "bob", limit: int = 10, **options: Any) -> list[Delivered]:
         return self.broker.inboxes.lease(AgentId(agent), Wanted(limit=limit), **options)
 
-    def lease_one(self, agent: str = "bob", **options: Any) -> Delivered:  # noqa: ANN401 - passed on
+    def lease_one(self, agent: str = "bob", **options: Any) -> Delivered:
         (delivered,) = self.lease(agent, 1, **options)
         return delivered
 
-    def ack(self, delivered: Delivered, agent: str = "bob", **options: Any) -> None:  # noqa: ANN401 - passed on
+    def ack(self, delivered: Delivered, agent: str = "bob", **options: Any) -> None:
         self.broker.inboxes.acknowledge(
             AgentId(agent), delivered.message.id, token(delivered), **options
         )

@@ -207,7 +207,7 @@ def test_the_thread_is_inherited_through_a_reply(stage: Stage) -> None:
         ("deliver_at", 10**15),
     ],
 )
-def test_a_field_that_breaks_a_rule_is_named(stage: Stage, field: str, value: Any) -> None:  # noqa: ANN401 - any field's
+def test_a_field_that_breaks_a_rule_is_named(stage: Stage, field: str, value: Any) -> None:
     with pytest.raises(InvalidFieldsError) as refused:
         stage.send(**{field: value})
 

@@ -210,7 +210,7 @@ def test_routing_that_takes_longer_than_a_hold_still_gets_done(make_stage: MakeS
     store = stage.broker.router._store
     commit, commits = store.commit, []
 
-    def commit_slowly(*arguments: Any) -> bool:  # noqa: ANN401 - whatever commit takes
+    def commit_slowly(*arguments: Any) -> bool:
         commits.append(arguments)
         threading.Event().wait(0.7)
         assert len(commits) < 10
