@@ -115,6 +115,8 @@ class DeadLetters:
         Raises `DeadLetterNotFoundError`, `DeadLetterClosedError`, `MessageNotFoundError`.
         """
         letter = self.get(identifier)
+        if letter.status is not DeadLetterStatus.OPEN:
+            raise _closed(identifier, letter.status)
         lifetime = self._policy.record_ms(self._policy.max_ttl_ms)
         key = self._store.keys.message(letter.message_id)
         # The record must live as long as the new attempts may: prolong it before they begin.
@@ -133,7 +135,11 @@ class DeadLetters:
 
     def resolve(self, identifier: DeadLetterId, resolution: str) -> None:
         """Close the case without delivering. Raises as `retry` does."""
-        outcome = self._store.resolve_dead(identifier, resolution)
+        outcome = self._store.inbox_move(
+            "resolve_dead",
+            self.get(identifier).agent_id,
+            {"letter_id": identifier, "resolution": resolution},
+        )
         if outcome.name == "absent":
             raise _unknown(identifier)
         if outcome.name == "closed":

@@ -230,11 +230,13 @@ def _receipt(
     message: Message, agent: AgentId, packed: bytes | None, verdict: bytes | None, now: int
 ) -> Receipt:
     if packed is not None:
-        receipt = receipt_from(agent, unpack(packed))
+        fields = unpack(packed)
+        receipt, expires_at = receipt_from(agent, fields), fields[5]
         unfinished = receipt.state not in FINAL_STATES and receipt.state != DeliveryState.LEASED
-        if unfinished and message.expires_at <= now:
+        # The delivery's own time counts: a dead letter that is retried lives once more.
+        if unfinished and expires_at <= now:
             # Its life is over, whether or not a sweep has passed.
-            return _ended(receipt, DeliveryState.EXPIRED, message.expires_at)
+            return _ended(receipt, DeliveryState.EXPIRED, expires_at)
         return receipt
     accepted = Receipt(agent_id=agent, state=DeliveryState.ACCEPTED)
     if verdict is not None:

@@ -70,15 +70,19 @@ class Settlement:
         total = 0
         while entries := self._store.concluded(partition, _VERDICTS):
             verdicts = [_parsed(entry) for entry in entries]
-            self._store.conclude(
-                (message, agent, self._retention(state), state is not DeliveryState.DEAD)
-                for state, message, agent in verdicts
+            records_left = self._store.conclude(
+                [
+                    (message, agent, self._retention(state), state is not DeliveryState.DEAD)
+                    for state, message, agent in verdicts
+                ]
             )
             self._store.forget(
                 partition,
                 [
-                    (entry, agent, self._retention(state) + _RECEIPT_MARGIN_MS)
-                    for entry, (state, _, agent) in zip(entries, verdicts, strict=True)
+                    (entry, agent, left + _RECEIPT_MARGIN_MS)
+                    for entry, (_, _, agent), left in zip(
+                        entries, verdicts, records_left, strict=True
+                    )
                 ],
             )
             total += len(entries)

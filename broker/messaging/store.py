@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -355,20 +355,39 @@ class MessageStore:
         entries = self.redis.command("ZRANGE", self.keys.concluded(partition), 0, limit - 1)
         return [entry.decode() for entry in entries]
 
-    def conclude(self, verdicts: Iterable[tuple[MessageId, AgentId, int, bool]]) -> None:
-        """Tell the senders' side: message, recipient, retention in ms, whether that closes it."""
-        by_partition: dict[Partition, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
-        for message, agent, retention_ms, closed in verdicts:
-            more_keys, more_args = by_partition[self.keys.partition_of(message)]
-            more_keys += (self.keys.message(message), self.keys.outstanding(message))
-            more_args.append(f"{agent} {retention_ms} {int(closed)}")
-        self.redis.call_many(
+    def conclude(self, verdicts: Sequence[tuple[MessageId, AgentId, int, bool]]) -> list[int]:
+        """Tell the senders' side: message, recipient, retention in ms, whether that closes it.
+
+        How many ms the record of each has left.
+        """
+        by_partition: dict[Partition, list[int]] = defaultdict(list)
+        for index, (message, _, _, _) in enumerate(verdicts):
+            by_partition[self.keys.partition_of(message)].append(index)
+        outcomes = self.redis.call_many(
             [
-                self._scripts["conclude"].bind(
-                    keys={}, args={}, more_keys=more_keys, more_args=more_args
-                )
-                for more_keys, more_args in by_partition.values()
+                self._conclude_call([verdicts[index] for index in indexes])
+                for indexes in by_partition.values()
             ]
+        )
+        left = [0] * len(verdicts)
+        for indexes, outcome in zip(by_partition.values(), outcomes, strict=True):
+            for index, value in zip(indexes, outcome.values, strict=True):
+                left[index] = _int(value)
+        return left
+
+    def _conclude_call(self, verdicts: Sequence[tuple[MessageId, AgentId, int, bool]]) -> Call:
+        return self._scripts["conclude"].bind(
+            keys={},
+            args={},
+            more_keys=[
+                key
+                for message, _, _, _ in verdicts
+                for key in (self.keys.message(message), self.keys.outstanding(message))
+            ],
+            more_args=[
+                f"{agent} {retention_ms} {int(closed)}"
+                for _, agent, retention_ms, closed in verdicts
+            ],
         )
 
     def forget(self, partition: Partition, entries: Sequence[tuple[str, AgentId, int]]) -> None:
@@ -386,25 +405,6 @@ class MessageStore:
         )
 
     # --- dead letters -----------------------------------------------------------------------
-
-    def resolve_dead(self, letter: str, resolution: str) -> Outcome:
-        """Close a dead letter's case."""
-        partition = self.keys.partition_of(letter)
-        return self.redis.call(
-            self._scripts["resolve_dead"].bind(
-                keys={
-                    "dead_letters": self.keys.dead_letters(partition),
-                    "dead_due": self.keys.dead_due(partition),
-                    "counters": self.keys.counters(partition),
-                    "activity": self.keys.activity(partition),
-                },
-                args={
-                    "letter_id": letter,
-                    "resolution": resolution,
-                    "activity_cap": self._policy.activity_cap,
-                },
-            )
-        )
 
     def trim_dead(self, partition: Partition, limit: int) -> int:
         """Let dead letters leave whose retention has passed; how many did."""

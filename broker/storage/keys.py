@@ -235,6 +235,11 @@ class Keys:
         """Ids of agents that count as present, by the last sign of life in ms."""
         return f"{self._tags[partition]}heartbeats"
 
+    @_key(type="hash", lifetime="until registered again", owner="directory")
+    def departed(self, partition: Partition) -> str:
+        """Last epoch of each agent that was deleted, from which its sessions go on counting."""
+        return f"{self._tags[partition]}departed"
+
     # --- recurring messages -----------------------------------------------------------------
 
     @_key(type="hash", lifetime="until cancelled or expired, then retention", owner="messaging")

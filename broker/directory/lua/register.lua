@@ -1,7 +1,7 @@
 -- Register an agent, or renew its registration; a new instance opens a new session (SPEC R8).
 -- outcomes: created, renewed, new_session, changed
 -- `changed`: the profile is no longer the `expected` one; read it again.
-local agent, agents, heartbeats, counters, activity = unpack(KEYS)
+local agent, agents, heartbeats, departed, counters, activity = unpack(KEYS)
 local agent_id, expected, profile, instance_id, max_depth, on_full, present, activity_cap = unpack(ARGV)
 -- include: clock
 -- include: activity
@@ -14,7 +14,9 @@ local epoch = tonumber(stored[3] or 0)
 local outcome = 'renewed'
 if epoch == 0 then
   outcome = 'created'
-  epoch = 1
+  -- One that comes back after its deletion goes on counting, or its old sessions would be current.
+  epoch = tonumber(redis.call('HGET', departed, agent_id) or 0) + 1
+  redis.call('HDEL', departed, agent_id)
   redis.call('HSET', agent, 'registered_at', now)
 elseif instance_id ~= '' and stored[2] ~= instance_id then
   outcome = 'new_session'

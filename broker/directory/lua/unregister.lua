@@ -1,11 +1,14 @@
 -- Forget an agent.
 -- outcomes: unregistered, unknown_agent
-local agent, agents, heartbeats, counters, activity = unpack(KEYS)
+local agent, agents, heartbeats, departed, counters, activity = unpack(KEYS)
 local agent_id, activity_cap = unpack(ARGV)
 -- include: clock
 -- include: activity
 
-if redis.call('DEL', agent) == 0 then return { 'unknown_agent' } end
+local epoch = redis.call('HGET', agent, 'epoch')
+if not epoch then return { 'unknown_agent' } end
+redis.call('DEL', agent)
+redis.call('HSET', departed, agent_id, epoch)
 redis.call('ZREM', agents, agent_id)
 redis.call('ZREM', heartbeats, agent_id)
 record_event(activity, counters, activity_cap, 'agent.deleted', { agent_id })

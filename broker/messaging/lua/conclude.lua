@@ -1,8 +1,10 @@
 -- Tell the sender's side of verdicts: when the last recipient has one, the record's retention runs.
 -- outcomes: concluded
 -- It takes `<recipient> <retention ms> <closed>` an argument, and the keys record and outstanding
--- for each. A death leaves the case open: it only prolongs the record. Safe to repeat.
+-- for each; it returns the ms that each record has left. A death leaves the case open: it only
+-- prolongs the record. Safe to repeat.
 
+local left = {}
 for index = 1, #ARGV do
   local recipient, retention_ms, closed = ARGV[index]:match('^(%S+) (%d+) ([01])$')
   local record, outstanding = KEYS[index * 2 - 1], KEYS[index * 2]
@@ -14,5 +16,6 @@ for index = 1, #ARGV do
     if others > 0 then others = others - redis.call('SREM', outstanding, recipient) end
     if others == 0 then redis.call('PEXPIRE', record, retention_ms) end
   end
+  left[index] = math.max(0, redis.call('PTTL', record))
 end
-return { 'concluded', #ARGV }
+return { 'concluded', unpack(left) }

@@ -1,7 +1,8 @@
 -- Strike verdicts off the outbox, once the sender's side knows them, and set when receipts leave.
 -- outcomes: forgotten
 -- Behind the named keys comes `leaving` an agent; behind the arguments `<entry> <ms until it leaves>`.
--- A receipt outlives its message's record: who routes a message late finds one or the other.
+-- A receipt outlives its message's record: who routes a message late finds one or the other, and who
+-- asks for a receipt of a stored message finds it.
 local alarms, concluded = unpack(KEYS)
 -- include: clock
 
