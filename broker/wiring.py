@@ -18,6 +18,8 @@ from broker.messaging.inbox import Inboxes
 from broker.messaging.policy import MessagePolicy
 from broker.messaging.queue import MessageQueue, Neighbours
 from broker.messaging.receipts import MessageArchive
+from broker.messaging.recurring import RecurringMessages
+from broker.messaging.recurring_store import RecurringStore
 from broker.messaging.settlement import Settlement
 from broker.messaging.store import MessageStore
 from broker.messaging.withdrawal import Withdrawals
@@ -35,6 +37,7 @@ from broker.storage.connection import Redis, connect, subscriber
 from broker.storage.doorbell import Doorbell
 from broker.storage.keys import Keys
 from broker.storage.migrations import migrate
+from broker.storage.timetable import Timetable
 from config.settings import Settings
 
 _RETRY_SECONDS: Final = 0.5
@@ -58,6 +61,7 @@ class Broker:
     withdrawals: Withdrawals
     dead_letters: DeadLetters
     settlement: Settlement
+    recurring: RecurringMessages
     router: Router
     processes: Processes
     stats: Stats
@@ -167,6 +171,14 @@ def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
         withdrawals=withdrawals,
         dead_letters=dead_letters,
         settlement=Settlement(store, policy, dead_letters, clock),
+        recurring=RecurringMessages(
+            RecurringStore(
+                store, retention_ms=policy.retention_ms, activity_cap=policy.activity_cap
+            ),
+            queue,
+            Timetable(jobs, keys),
+            clock,
+        ),
         router=Router(
             RoutingStore(redis, keys, policy),
             doorbell,

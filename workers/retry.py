@@ -1,5 +1,6 @@
 """Jobs of the retry pool: what time does to messages and agents, and what recurs."""
 
+from broker.kernel.ids import RecurringId
 from workers.station import broker
 
 
@@ -16,6 +17,16 @@ def reap() -> None:
 def trim() -> None:
     """Let dead letters and listing entries leave whose time has passed."""
     broker().settlement.trim()
+
+
+def fire_recurring(recurring_id: str) -> None:
+    """Send what is due of a recurring message."""
+    broker().recurring.fire(RecurringId(recurring_id))
+
+
+def fire_overdue() -> None:
+    """Send what is due of recurring messages whose own wake-up was lost."""
+    broker().recurring.fire_overdue()
 
 
 def sample_counters() -> None:

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -55,6 +55,10 @@ class Neighbours:
     ring: Callable[[Iterable[Partition]], None]
 
 
+Transition = Callable[[Partition, Sequence[Outgoing], int], tuple[bool, list[list[Any]]]]
+"""Stores messages of one partition at a time in ms: whether to ring, and a verdict an item."""
+
+
 @dataclass(kw_only=True)
 class _Candidate:
     """A draft on its way through the checks; `result` ends it."""
@@ -79,10 +83,7 @@ class MessageQueue:
 
     def send(self, draft: Draft) -> Accepted:
         """Store one message durably. Raises the `BrokerError` that refused it."""
-        result = self.send_many([draft])[0]
-        if isinstance(result, BrokerError):
-            raise result
-        return result
+        return _unless_refused(self.send_many([draft])[0])
 
     def send_many(self, drafts: Sequence[Draft]) -> list[Accepted | BrokerError]:
         """Store many; a result each, in order. A bad one does not sink the rest.
@@ -90,6 +91,28 @@ class MessageQueue:
         Raises `StorageUnavailableError` when none could be stored; when Redis goes away half-way,
         those that were not stored have that error.
         """
+        return self._send(drafts, self._store.enqueue, patience_seconds=_BLOCK_SECONDS)
+
+    def send_by(self, transition: Transition, draft: Draft) -> Accepted:
+        """Store one message by a transition that does something else in the same step.
+
+        Never waits for room in an inbox. Raises the `BrokerError` that refused it.
+        """
+        return _unless_refused(self._send([draft], transition, patience_seconds=0)[0])
+
+    def check(self, draft: Draft) -> None:
+        """Raise what `send` would, except for a full inbox; stores nothing."""
+        candidate = _Candidate(draft=draft)
+        self._compose([candidate], self._clock())
+        if candidate.result is None:
+            partition = self._store.keys.partition_for(draft.sender)
+            self._refuse_unknown([candidate], self._admissions(partition, [candidate]))
+        if isinstance(candidate.result, BrokerError):
+            raise candidate.result
+
+    def _send(
+        self, drafts: Sequence[Draft], transition: Transition, *, patience_seconds: float
+    ) -> list[Accepted | BrokerError]:
         now = self._clock()
         candidates = [_Candidate(draft=draft) for draft in drafts]
         self._compose(candidates, now)
@@ -102,7 +125,7 @@ class MessageQueue:
             for start in range(0, len(group), _CHUNK):
                 chunk = group[start : start + _CHUNK]
                 try:
-                    if self._store_chunk(partition, chunk, now):
+                    if self._store_chunk(partition, chunk, now, transition, patience_seconds):
                         ringing.add(partition)
                 except StorageUnavailableError as error:
                     if not any(isinstance(one.result, Accepted) for one in candidates):
@@ -212,18 +235,25 @@ class MessageQueue:
 
     # --- from message to record -------------------------------------------------------------
 
-    def _store_chunk(self, partition: Partition, group: Sequence[_Candidate], now: int) -> bool:
+    def _store_chunk(
+        self,
+        partition: Partition,
+        group: Sequence[_Candidate],
+        now: int,
+        transition: Transition,
+        patience_seconds: float,
+    ) -> bool:
         self._join_threads(group)
         ring = False
         waiting = list(group)
-        deadline = time.monotonic() + _BLOCK_SECONDS
+        deadline = time.monotonic() + patience_seconds
         while waiting:
             admissions = self._admissions(partition, waiting)
             self._refuse_unknown(waiting, admissions)
             waiting = [candidate for candidate in waiting if candidate.result is None]
             if not waiting:
                 break
-            rung, verdicts = self._store.enqueue(
+            rung, verdicts = transition(
                 partition, [_outgoing(candidate, admissions) for candidate in waiting], now
             )
             ring |= rung
@@ -345,6 +375,12 @@ def _refuse_rest(candidates: Iterable[_Candidate], error: BrokerError) -> None:
     for candidate in candidates:
         if candidate.result is None:
             candidate.result = error
+
+
+def _unless_refused(result: Accepted | BrokerError) -> Accepted:
+    if isinstance(result, BrokerError):
+        raise result
+    return result
 
 
 def _fingerprint(draft: Draft) -> str:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from broker.kernel.ids import AgentId, MessageId, Partition
@@ -69,6 +70,31 @@ def read_records(redis: Redis, keys: Keys, ids: Sequence[MessageId]) -> list[byt
         for position, value in zip(group, values, strict=True):
             records[position] = value
     return records
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acceptance:
+    """New messages as acceptance.lua takes them."""
+
+    keys: Mapping[str, str]
+    args: Mapping[str, Argument]
+    more_keys: Sequence[str]
+    more_args: Sequence[Argument]
+
+    def by(
+        self,
+        script: Script,
+        *,
+        keys: Mapping[str, str] = MappingProxyType({}),
+        args: Mapping[str, Argument] = MappingProxyType({}),
+    ) -> Call:
+        """A call of a script that accepts them and takes these keys and arguments beside."""
+        return script.bind(
+            keys={**self.keys, **keys},
+            args={**self.args, **args},
+            more_keys=self.more_keys,
+            more_args=self.more_args,
+        )
 
 
 def inbox_keys(keys: Keys, agent: AgentId) -> dict[str, str]:
@@ -210,6 +236,13 @@ class MessageStore:
         self, partition: Partition, outgoing: Sequence[Outgoing], now_ms: int
     ) -> tuple[bool, list[list[Any]]]:
         """Store messages of senders of one partition; whether to ring, and a verdict an item."""
+        acceptance = self.acceptance(partition, outgoing, now_ms)
+        return accepted(self.redis.call(acceptance.by(self._scripts["enqueue"])))
+
+    def acceptance(
+        self, partition: Partition, outgoing: Sequence[Outgoing], now_ms: int
+    ) -> Acceptance:
+        """What a script that accepts these messages is called with."""
         records = [self.keys.message(one.message.id) for one in outgoing]
         more_keys: list[str] = []
         items: list[list[Any]] = []
@@ -227,34 +260,30 @@ class MessageStore:
             else:
                 item.append(0)
             items.append(item)
-        outcome = self.redis.call(
-            self._scripts["enqueue"].bind(
-                keys={
-                    "ingress": self.keys.ingress(partition),
-                    "delayed": self.keys.delayed(partition),
-                    "sequence": self.keys.sequence(partition),
-                    "history": self.keys.history(partition),
-                    "sent": self.keys.sent(partition),
-                    "bell": self.keys.bell(partition),
-                    "drainer": self.keys.drainer(partition),
-                    "taken": self.keys.taken(partition),
-                    "counters": self.keys.counters(partition),
-                    "activity": self.keys.activity(partition),
-                },
-                args={
-                    "bell_ms": _BELL_MS,
-                    "activity_cap": self._policy.activity_cap,
-                    "packed_items": pack(items),
-                },
-                more_keys=[*records, *more_keys],
-                more_args=[encode(one.message) for one in outgoing],
-            )
+        return Acceptance(
+            keys={
+                "ingress": self.keys.ingress(partition),
+                "delayed": self.keys.delayed(partition),
+                "sequence": self.keys.sequence(partition),
+                "history": self.keys.history(partition),
+                "sent": self.keys.sent(partition),
+                "bell": self.keys.bell(partition),
+                "drainer": self.keys.drainer(partition),
+                "taken": self.keys.taken(partition),
+                "counters": self.keys.counters(partition),
+                "activity": self.keys.activity(partition),
+            },
+            args={
+                "bell_ms": _BELL_MS,
+                "activity_cap": self._policy.activity_cap,
+                "packed_items": pack(items),
+            },
+            more_keys=[*records, *more_keys],
+            more_args=[encode(one.message) for one in outgoing],
         )
-        ring, packed = outcome.values
-        return bool(ring), _unpacked(packed)
 
     def _outgoing_item(self, one: Outgoing, now_ms: int) -> list[Any]:
-        """The fields stand in the order of enqueue.lua; what it needs more keys for comes last."""
+        """In the order of acceptance.lua; what it needs more keys for comes last."""
         message = one.message
         return [
             message.id,
@@ -419,6 +448,12 @@ class MessageStore:
             )
         )
         return _int(outcome.values[0])
+
+
+def accepted(outcome: Outcome) -> tuple[bool, list[list[Any]]]:
+    """What a script that accepts messages gave: whether to ring, and a verdict an item."""
+    ring, packed = outcome.values
+    return bool(ring), _unpacked(packed)
 
 
 def _int(value: object) -> int:

@@ -12,7 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from broker.kernel.ids import AgentId, MessageId, Partition, partition_for, partition_of
+from broker.kernel.ids import (
+    AgentId,
+    MessageId,
+    Partition,
+    RecurringId,
+    partition_for,
+    partition_of,
+)
 
 _Method = TypeVar("_Method", bound=Callable[..., str])
 
@@ -242,19 +249,26 @@ class Keys:
 
     # --- recurring messages -----------------------------------------------------------------
 
-    @_key(type="hash", lifetime="until cancelled or expired, then retention", owner="messaging")
-    def recurring(self, partition: Partition) -> str:
-        """Recurring message id to its definition, msgpack."""
-        return f"{self._tags[partition]}recurring"
+    @_key(
+        type="hash", lifetime="until it ends, then WAYSTATION_RETENTION_SECONDS", owner="messaging"
+    )
+    def recurring(self, recurring: RecurringId) -> str:
+        """A recurring message: definition (msgpack), state, next and last slot in ms, counts."""
+        return f"{self._of_id(recurring)}recurring:{recurring}"
+
+    @_key(type="zset", lifetime="permanent", owner="messaging")
+    def recurring_index(self, partition: Partition) -> str:
+        """Ids of the recurring messages by when they leave in ms; those that go on by +inf."""
+        return f"{self._tags[partition]}recurring_index"
 
     @_key(type="zset", lifetime="permanent", owner="messaging")
     def recurring_due(self, partition: Partition) -> str:
-        """Ids of active recurring messages by their next time in ms."""
+        """Ids of active recurring messages by their next slot in ms."""
         return f"{self._tags[partition]}recurring_due"
 
-    @_key(type="list", lifetime="as long as its recurring message; newest 100", owner="messaging")
-    def recurring_history(self, recurring: str) -> str:
-        """What a recurring message sent: newest first, msgpack."""
+    @_key(type="list", lifetime="as long as its recurring message; newest 1,000", owner="messaging")
+    def recurring_history(self, recurring: RecurringId) -> str:
+        """What became of a recurring message's slots: newest first, msgpack."""
         return f"{self._of_id(recurring)}recurring_history:{recurring}"
 
     # --- watching ---------------------------------------------------------------------------
@@ -327,6 +341,15 @@ class Keys:
         """The name of the RQ queue of a worker pool."""
         return f"{self.namespace}-{role}"
 
-    def scheduler_prefix(self) -> str:
-        """What stands before every key of the station's scheduler."""
-        return f"{self._station}scheduler"
+    @_key(type="zset", lifetime="permanent", owner="scheduler")
+    def scheduled_jobs(self) -> str:
+        """Names of what rq-scheduler drives by their next time, in seconds since the epoch.
+
+        What each one is stands in the RQ job of the same name.
+        """
+        return f"{self._station}scheduled_jobs"
+
+    @_key(type="string", lifetime="3 s, renewed with each pass", owner="scheduler")
+    def scheduler_lock(self) -> str:
+        """Which scheduler is at work: a token of its own."""
+        return f"{self._station}scheduler_lock"

@@ -1,0 +1,1 @@
+"""The process that drives everything that recurs, by rq-scheduler."""
