@@ -38,15 +38,13 @@ class Stats:
         alive = Counter(process.role for process in self._processes.alive())
         return Overview(
             snapshot=snapshot,
-            recent=activity_since(self._store.samples(), _sample(snapshot), window_ms),
+            recent=activity_since(
+                self._store.samples(), Sample(at=snapshot.at, totals=snapshot.totals), window_ms
+            ),
             staff=Staff(alive=alive),
             servers=tuple(self._store.servers()),
         )
 
     def sample(self) -> None:
         """Remember the counters as they are; called by schedule, rates come from it."""
-        self._store.keep_sample(_sample(self._store.snapshot()))
-
-
-def _sample(snapshot: Snapshot) -> Sample:
-    return Sample(at=snapshot.at, totals=snapshot.totals)
+        self._store.keep_sample(self._store.sample())

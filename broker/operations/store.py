@@ -64,12 +64,6 @@ class OperationsStore:
     def snapshot(self) -> Snapshot:
         """Read the whole station: two trips, and a third while messages wait to be routed."""
         tallies = self._tallies()
-        totals: Counter[str] = Counter()
-        for tally in tallies:
-            fields = tally["counters"]
-            totals.update(
-                {name: int(count) for name, count in zip(fields[::2], fields[1::2], strict=True)}
-            )
         online = sum(tally["online"] for tally in tallies)
         present = sum(tally["present"] for tally in tallies)
         return Snapshot(
@@ -88,8 +82,13 @@ class OperationsStore:
                 stale=present - online,
                 offline=sum(tally["registered"] for tally in tallies) - present,
             ),
-            totals=totals,
+            totals=_totals(tallies),
         )
+
+    def sample(self) -> Sample:
+        """The counters now, at a fraction of what a snapshot takes."""
+        tallies = self._tallies()
+        return Sample(at=max(tally["now"] for tally in tallies), totals=_totals(tallies))
 
     def _tallies(self) -> list[dict[str, Any]]:
         tally, keys = self._scripts["tally"], self._keys
@@ -158,16 +157,11 @@ class OperationsStore:
                 oldest_at=oldest or None,
             )
             for group, outcome in zip(groups, outcomes, strict=True)
-            for agent, (queued, leased, waiting, limit, oldest) in zip(
-                group, _unpacked(outcome.values[0]), strict=True
-            )
+            for agent, counts in zip(group, _unpacked(outcome.values[0]), strict=True)
+            if counts
+            for queued, leased, waiting, limit, oldest in [counts]
         ]
-        return tuple(
-            sorted(
-                (inbox for inbox in depths if inbox.depth),
-                key=lambda inbox: (-inbox.depth, inbox.agent_id),
-            )
-        )
+        return tuple(sorted(depths, key=lambda inbox: (-inbox.depth, inbox.agent_id)))
 
     def servers(self) -> list[RedisServer]:
         """What the Redis servers say of themselves."""
@@ -266,6 +260,15 @@ class OperationsStore:
         return [
             _alert(measure.decode(), unpack(packed)) for measure, packed in sorted(_pairs(fields))
         ]
+
+
+def _totals(tallies: Sequence[dict[str, Any]]) -> Counter[str]:
+    totals: Counter[str] = Counter()
+    for tally in tallies:
+        fields = tally["counters"]
+        for name, count in zip(fields[::2], fields[1::2], strict=True):
+            totals[name] += int(count)
+    return totals
 
 
 def _alert(measure: str, fields: Sequence[Any]) -> StoredAlert:
