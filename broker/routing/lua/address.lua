@@ -8,6 +8,8 @@ local record_ms = unpack(ARGV)
 if redis.call('EXISTS', audience) == 1 then
   return { 'known', cmsgpack.pack(redis.call('SMEMBERS', audience)) }
 end
+-- Routing must go on when Redis is out of memory, and it does in a script that removed first.
+redis.call('DEL', outstanding)
 for index = 2, #ARGV do
   redis.call('SADD', audience, ARGV[index])
   redis.call('SADD', outstanding, ARGV[index])
