@@ -60,6 +60,11 @@ class House:
             self._broker.prepare()
             self._is_prepared = True
 
+    def stop(self) -> None:
+        """Have long polls answer with what there is: this process ends."""
+        self.stopping.set()
+        self._broker.arrivals.wake_all()
+
     def move_in(self, app: Flask) -> None:
         """Be the house of this application."""
         app.extensions[_EXTENSION] = self

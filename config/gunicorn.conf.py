@@ -7,6 +7,8 @@ import signal
 from types import FrameType
 from typing import Any
 
+import gevent
+
 from config import logging as station_logging
 from config.lifeline import die_with_parent
 from config.settings import load_settings
@@ -57,11 +59,14 @@ def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401
-    """End the WebSockets when the worker is told to stop: none of them ends by itself."""
+    """End WebSockets and long polls when the worker is told to stop: they would outwait it."""
     websockets = worker.wsgi.extensions["waystation-websocket"]
+    house = worker.wsgi.extensions["waystation"]
 
     def stop(number: int, frame: FrameType | None) -> None:
         websockets.end_all()
+        # It takes locks, which a handler that interrupts the event loop may not wait for.
+        gevent.spawn(house.stop)
         worker.handle_exit(number, frame)
 
     signal.signal(signal.SIGTERM, stop)

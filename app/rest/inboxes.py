@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import APIBlueprint
-from flask import Response
+from flask import Response, request
 
 from app.errors import problem
 from app.house import broker, house
@@ -43,7 +43,7 @@ def _fetched(agent_id: AgentId, query: Fetch) -> Response:
     inbox = broker().inboxes
     found = (
         inbox.peek(agent_id, query.wanted)
-        if query.peek
+        if query.peek or request.method == "HEAD"  # which may change nothing (RFC 9110)
         else inbox.lease(
             agent_id,
             query.wanted,

@@ -45,15 +45,17 @@ def operation(
     def decorate(view: View) -> View:
         @wraps(view)
         def read_and_answer(**arguments: Any) -> Response:  # noqa: ANN401 - the route's own
+            # The request itself: each use of Flask's proxy would look it up again.
+            asked = request._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001
             if body is not None:
                 limit = house().max_batch_bytes if batch else house().max_message_bytes
-                arguments["body"] = body.read(received(request, limit=limit, optional=optional))
+                arguments["body"] = body.read(received(asked, limit=limit, optional=optional))
             if query is not None:
-                arguments["query"] = query.read_query(request.args.lists())
-            elif request.query_string:
-                _NO_QUERY.read_query(request.args.lists())
+                arguments["query"] = query.read_query(asked.args.lists())
+            elif asked.query_string:
+                _NO_QUERY.read_query(asked.args.lists())
             if headers is not None:
-                arguments["headers"] = headers.read_headers(request.headers.get)
+                arguments["headers"] = headers.read_headers(asked.headers.get)
             return view(**arguments)
 
         codes = {*_EVERY, *errors, *(_WITH_BODY if body is not None else ())}

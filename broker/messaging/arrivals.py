@@ -63,7 +63,8 @@ class Arrivals:
             for arrival in self._waiting.get(agent, ()):
                 arrival.set()
 
-    def _wake_all(self) -> None:
+    def wake_all(self) -> None:
+        """Have all who wait look again."""
         with self._lock:
             for waiting in self._waiting.values():
                 for arrival in waiting:
@@ -79,7 +80,7 @@ class Arrivals:
                 for agent in self._subscribe(channels):
                     if agent is None:
                         # What came before the subscription stood was not announced to us.
-                        self._wake_all()
+                        self.wake_all()
                     else:
                         self.wake(agent)
             except StorageUnavailableError as error:

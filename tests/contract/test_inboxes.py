@@ -54,6 +54,16 @@ def test_looking_does_not_lease(api: Api) -> None:
     assert [one["id"] for one in api.fetch()] == [identifier]
 
 
+def test_a_head_request_does_not_lease(api: Api) -> None:
+    identifier = api.send()
+
+    response = api.call("HEAD", "/agents/bob/inbox")
+
+    assert response.status_code == 200
+    assert [one["attempt"] for one in api.fetch()] == [1]
+    assert api.get(f"/messages/{identifier}").get_json()["status"] == "leased"
+
+
 def test_the_most_urgent_come_first_and_can_be_asked_for_alone(api: Api) -> None:
     low, urgent = api.send(priority="low"), api.send(priority=9)
 

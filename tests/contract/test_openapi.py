@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from tests.contract.conftest import Api
 
 pytestmark = pytest.mark.contract
 
-SECONDS = 40
+SECONDS = 170  # about 20 on an idle machine
 
 
 @pytest.fixture
@@ -28,7 +29,8 @@ def served(application: APIFlask, broker: Broker) -> Iterator[str]:
 
     @application.after_request
     def route(response: Response) -> Response:
-        broker.router.drain()
+        if response.status_code == HTTPStatus.ACCEPTED:
+            broker.router.drain()
         return response
 
     Api(client=application.test_client(), broker=broker).register("alice", "bob")
@@ -54,7 +56,7 @@ def test_the_document_describes_every_operation(api: Api) -> None:
         assert {"500", "503"} <= set(operation["responses"])
 
 
-@pytest.mark.timeout(SECONDS + 80)
+@pytest.mark.timeout(SECONDS + 10)
 def test_no_answer_is_undocumented(served: str, tmp_path: Path) -> None:
     config = Path(__file__).with_name("schemathesis.toml")
 
@@ -65,7 +67,7 @@ def test_no_answer_is_undocumented(served: str, tmp_path: Path) -> None:
             "run",
             f"{served}/api/v1/openapi.json",
             "--phases=examples,coverage,fuzzing,stateful",
-            "--max-examples=15",
+            "--max-examples=8",
             "--continue-on-failure",
             "--generation-deterministic",
             "--no-color",
@@ -74,7 +76,7 @@ def test_no_answer_is_undocumented(served: str, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=SECONDS + 60,
+        timeout=SECONDS,
     )
 
     assert tried.returncode == 0, tried.stdout[-20_000:] + tried.stderr
