@@ -14,6 +14,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 _S = HTTPStatus
 STATUS_OF: Final[dict[str, HTTPStatus]] = {
     "malformed": _S.BAD_REQUEST,
+    "foreign_origin": _S.FORBIDDEN,
     "not_found": _S.NOT_FOUND,
     "unknown_agent": _S.NOT_FOUND,
     "message_not_found": _S.NOT_FOUND,
@@ -42,6 +43,7 @@ STATUS_OF: Final[dict[str, HTTPStatus]] = {
 
 TITLE_OF: Final[dict[HTTPStatus, str]] = {
     _S.BAD_REQUEST: "The request is malformed",
+    _S.FORBIDDEN: "Not allowed",
     _S.NOT_FOUND: "Not found",
     _S.METHOD_NOT_ALLOWED: "Method not allowed",
     _S.CONFLICT: "In conflict with the current state",
@@ -58,6 +60,12 @@ class MalformedError(BrokerError):
     """What was sent is not the JSON document that it claims to be."""
 
     code = "malformed"
+
+
+class ForeignOriginError(BrokerError):
+    """A page of another host asks, through somebody's browser."""
+
+    code = "foreign_origin"
 
 
 class RequestTooLargeError(BrokerError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from flask import Flask, current_app
@@ -33,6 +34,7 @@ class House:
         )
         self._broker = broker
         self._is_prepared = False
+        self._ends_at_stop: list[Callable[[], None]] = []
 
     @property
     def broker(self) -> Broker:
@@ -59,6 +61,19 @@ class House:
         if not self._is_prepared:
             self._broker.prepare()
             self._is_prepared = True
+
+    def at_stop(self, end: Callable[[], None]) -> None:
+        """Have something ended when the process is asked to end."""
+        self._ends_at_stop.append(end)
+
+    def stop(self) -> None:
+        """Let nothing go on that would not end by itself.
+
+        Called from a signal handler: what it calls only marks things, and returns.
+        """
+        self.stopping.set()
+        for end in self._ends_at_stop:
+            end()
 
     def move_in(self, app: Flask) -> None:
         """Be the house of this application."""

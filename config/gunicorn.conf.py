@@ -57,11 +57,11 @@ def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401
-    """End the WebSockets when the worker is told to stop: none of them ends by itself."""
-    websockets = worker.wsgi.extensions["waystation-websocket"]
+    """Tell the application when its worker stops: WebSockets and long polls would go on."""
+    house = worker.wsgi.extensions["waystation"]
 
     def stop(number: int, frame: FrameType | None) -> None:
-        websockets.end_all()
+        house.stop()
         worker.handle_exit(number, frame)
 
     signal.signal(signal.SIGTERM, stop)

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 import structlog
 from simple_websocket import ConnectionClosed
 
+from app.json_document import encoded
 from app.schemas import messages
 from app.websocket.answers import Answer, Answers, refusal, tied_to
 from app.websocket.channel import Channel
@@ -29,16 +29,14 @@ _RECHECK_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
-_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What holds for every connection: time for a hello, time between heartbeats, leases."""
+    """What holds for every connection: the time for a hello, and that between heartbeats."""
 
     hello_seconds: float
     heartbeat_seconds: float
-    lease_max_ms: int
 
 
 class _Ended(Exception):  # noqa: N818 - a decision, not an error
@@ -71,7 +69,7 @@ class Session:
         self._connections = connections
         self._heartbeat_seconds = terms.heartbeat_seconds
         self._client = Client(agent=agent)
-        self._answers = Answers(broker, self._client, self._begin, lease_max_ms=terms.lease_max_ms)
+        self._answers = Answers(broker, self._client, self._begin)
         self._begin_at = time.monotonic() + terms.hello_seconds
         self._heartbeat_at = 0.0
         self._retry_at = 0.0
@@ -90,22 +88,23 @@ class Session:
     def run(self) -> None:
         """Serve the connection until it ends, whoever ends it."""
         self._connections.opened(self)
+        ending: Ending | None = None
         try:
             with self._broker.arrivals.watch(self._client.agent, self._channel.changed):
                 self._log.info("websocket.opened")
-                while True:
-                    self._turn()
-        except ConnectionClosed:
-            self._log.info("websocket.closed", by="client", code=self._channel.close_code)
+                self._take_turns()
         except _Ended as ended:
-            self._close(ended.ending)
+            ending = ended.ending
         except Exception:  # noqa: BLE001 - nobody above could still tell the client
             self._log.exception("websocket.failed")
-            self._close(FAILED)
+            ending = FAILED
         finally:
+            # First of all what others wait for: a client that hears of the end finds it done.
             self._give_back()
             self._connections.closed(self)
             self.ended.set()
+            if ending is not None:
+                self._close(ending)
             self._channel.release()
 
     def _close(self, ending: Ending) -> None:
@@ -120,7 +119,16 @@ class Session:
         except BrokerError as error:
             self._log.warning("websocket.leases_left", count=len(held), error=error.detail)
 
-    # --- a turn -----------------------------------------------------------------------------
+    # --- turns ------------------------------------------------------------------------------
+
+    def _take_turns(self) -> None:
+        try:
+            while True:
+                self._turn()
+        except ConnectionClosed:
+            # What the client asked for before it left is done, though it hears no answer.
+            self._answers.to(self._channel.last_frames())
+            self._log.info("websocket.closed", by="client", code=self._channel.close_code)
 
     def _turn(self) -> None:
         waiting = self._channel.frames()
@@ -235,4 +243,4 @@ class Session:
             self._send({"type": "message", "message": messages.delivered(one)})
 
     def _send(self, frame: Answer) -> None:
-        self._channel.send(_encode(frame).decode())
+        self._channel.send(encoded(frame).decode())
