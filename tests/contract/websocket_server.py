@@ -117,7 +117,7 @@ def serving(
         server.start()
         yield server
     finally:
-        server.stop()
+        server.kill()
 
 
 class Closed(Exception):  # noqa: N818 - what a test waits for
