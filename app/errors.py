@@ -16,6 +16,7 @@ WHOLE: Final = "$"
 _S = HTTPStatus
 STATUS_OF: Final[dict[str, HTTPStatus]] = {
     "malformed": _S.BAD_REQUEST,
+    "foreign_origin": _S.FORBIDDEN,
     "not_found": _S.NOT_FOUND,
     "unknown_agent": _S.NOT_FOUND,
     "message_not_found": _S.NOT_FOUND,
@@ -45,6 +46,7 @@ STATUS_OF: Final[dict[str, HTTPStatus]] = {
 
 TITLE_OF: Final[dict[HTTPStatus, str]] = {
     _S.BAD_REQUEST: "The request is malformed",
+    _S.FORBIDDEN: "Not allowed",
     _S.NOT_FOUND: "Not found",
     _S.METHOD_NOT_ALLOWED: "Method not allowed",
     _S.CONFLICT: "In conflict with the current state",
@@ -61,6 +63,12 @@ class MalformedError(BrokerError):
     """What was sent is not the JSON document that it claims to be."""
 
     code = "malformed"
+
+
+class ForeignOriginError(BrokerError):
+    """A page of another host asks, through somebody's browser."""
+
+    code = "foreign_origin"
 
 
 class RequestTooLargeError(BrokerError):

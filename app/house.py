@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from flask import Flask, current_app
@@ -33,6 +34,7 @@ class House:
         )
         self._broker = broker
         self._is_prepared = False
+        self._ends_at_stop: list[Callable[[], None]] = []
 
     @property
     def broker(self) -> Broker:
@@ -60,9 +62,15 @@ class House:
             self._broker.prepare()
             self._is_prepared = True
 
+    def at_stop(self, end: Callable[[], None]) -> None:
+        """Have something ended when the process is asked to end."""
+        self._ends_at_stop.append(end)
+
     def stop(self) -> None:
-        """Have long polls answer with what there is: this process ends."""
+        """Let nothing go on that would not end by itself; long polls answer with what there is."""
         self.stopping.set()
+        for end in self._ends_at_stop:
+            end()
         self._broker.arrivals.wake_all()
 
     def move_in(self, app: Flask) -> None:

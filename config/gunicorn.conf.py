@@ -59,12 +59,10 @@ def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401
-    """End WebSockets and long polls when the worker is told to stop: they would outwait it."""
-    websockets = worker.wsgi.extensions["waystation-websocket"]
+    """Tell the application when its worker stops: WebSockets and long polls would go on."""
     house = worker.wsgi.extensions["waystation"]
 
     def stop(number: int, frame: FrameType | None) -> None:
-        websockets.end_all()
         # It takes locks, which a handler that interrupts the event loop may not wait for.
         gevent.spawn(house.stop)
         worker.handle_exit(number, frame)

@@ -158,7 +158,9 @@ class ExtendShape(Shape[Extension]):
         return Extension(**values)
 
 
-class _AcknowledgementShape(Shape[Acknowledgement]):
+class AcknowledgementShape(Shape[Acknowledgement]):
+    """One of many messages is done with."""
+
     message_id = message_id_field(required=True, data_key="id")
     token = token_field(data_key="lease_token")
 
@@ -170,7 +172,7 @@ class _AcknowledgementShape(Shape[Acknowledgement]):
 class _Acknowledgements(Kind[tuple[Acknowledgement, ...]]):
     """A list of acknowledgements."""
 
-    _shape: Final = _AcknowledgementShape()
+    _shape: Final = AcknowledgementShape()
 
     def __init__(self) -> None:
         item = {

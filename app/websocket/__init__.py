@@ -36,11 +36,7 @@ from app.websocket.channel import Channel, Socket
 from app.websocket.connections import Connections
 from app.websocket.handshake import admit
 from app.websocket.session import Session, Terms
-from broker.kernel.clock import seconds_to_ms
 from broker.kernel.ids import AgentId
-
-EXTENSION: Final = "waystation-websocket"
-"""Under which `Flask.extensions` holds the open `Connections`."""
 
 _HELLO_SECONDS: Final = 0.5
 _PING_SECONDS: Final = 15
@@ -54,7 +50,6 @@ def register(app: Flask, house: House) -> None:
     terms = Terms(
         hello_seconds=_HELLO_SECONDS,
         heartbeat_seconds=settings.stale_after_seconds / _HEARTBEATS_BEFORE_STALE,
-        lease_max_ms=seconds_to_ms(settings.lease_max_seconds),
     )
     blueprint = APIBlueprint("websocket", __name__, enable_openapi=False)
     sock = Sock()
@@ -75,4 +70,4 @@ def register(app: Flask, house: House) -> None:
         "thread_class": functools.partial(threading.Thread, daemon=True),
     }
     app.register_blueprint(blueprint)
-    app.extensions[EXTENSION] = connections
+    house.at_stop(connections.end_all)

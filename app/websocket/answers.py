@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
 
 from app.errors import MalformedError, problem
 from app.schemas import messages
+from app.schemas.deliveries import ExtendedView, RejectedView, StateView
 from app.schemas.messages import LeaseView, moment
 from app.websocket import frames
 from app.websocket.client import Client
 from app.websocket.endings import GARBLED, Ending, ending_by
 from app.websocket.frames import Credit, Extend, Frame, Heartbeat, Hello, Nack, Ref
-from broker.kernel.clock import MILLISECONDS, rfc3339
+from broker.kernel.clock import rfc3339
 from broker.kernel.errors import (
     BrokerError,
-    FieldProblem,
     InvalidFieldsError,
     MessageNotFoundError,
     StaleLeaseError,
     UnknownAgentError,
 )
+from broker.kernel.events import DeliveryState
 from broker.messaging.inbox import Acknowledgement
 from broker.messaging.message import Draft
 from broker.wiring import Broker
@@ -30,18 +31,21 @@ from broker.wiring import Broker
 Answer = dict[str, Any]
 """A frame to the client, ready to be encoded."""
 
+View = Mapping[str, object]
+"""What REST answers to the same."""
+
 _BAD_FRAMES_AT_MOST: Final = 20
 _NO_LONGER_HELD: Final = (StaleLeaseError, MessageNotFoundError)
 
 
-def ok(ref: Ref | None, answer: Answer) -> Answer:
+def ok(ref: Ref | None, view: View) -> Answer:
     """The frame that says that what was asked for is done."""
-    return {"type": "ok"} | tied_to(ref) | answer
+    return {"type": "ok", **tied_to(ref), **view}
 
 
 def refusal(ref: Ref | None, error: BrokerError, *, under: str = "") -> Answer:
     """The frame that says why what was asked for is not done."""
-    return {"type": "error"} | tied_to(ref) | {"problem": problem(error, under=under)}
+    return {"type": "error", **tied_to(ref), "problem": problem(error, under=under)}
 
 
 def tied_to(ref: Ref | None) -> Answer:
@@ -63,15 +67,12 @@ class Answers:
     `ending` is set when one of them showed that the connection can't go on.
     """
 
-    def __init__(
-        self, broker: Broker, client: Client, begin: Callable[[], None], *, lease_max_ms: int
-    ) -> None:
+    def __init__(self, broker: Broker, client: Client, begin: Callable[[], None]) -> None:
         """`begin` takes up the client's session; it raises the `BrokerError` that refuses it."""
         self.ending: Ending | None = None
         self._broker = broker
         self._client = client
         self._begin = begin
-        self._lease_max_ms = lease_max_ms
         self._bad_frames = 0
 
     def to(self, waiting: Sequence[str | bytes]) -> list[Answer]:
@@ -119,8 +120,9 @@ class Answers:
         for one, acknowledged, verdict in zip(asked, done, verdicts, strict=True):
             if verdict is None:
                 client.window.finish(acknowledged.message_id, acknowledged.token)
-                status = {"id": acknowledged.message_id, "status": "acknowledged"}
-                answers.append(ok(one.ref, status))
+                state = DeliveryState.ACKNOWLEDGED.value
+                view = StateView(id=acknowledged.message_id, status=state)
+                answers.append(ok(one.ref, view))
             else:
                 answers.append(self._refused(one, verdict))
         return answers
@@ -141,7 +143,7 @@ class Answers:
             # An unknown agent is the recipient here, not the one that is connected.
             if not isinstance(error, UnknownAgentError):
                 self.ending = ending_by(error) or self.ending
-            return refusal(asked.ref, error, under="message.")
+            return refusal(asked.ref, error, under="message")
         self.ending = ending_by(error) or self.ending
         if isinstance(error, _NO_LONGER_HELD):
             match frame:
@@ -155,7 +157,7 @@ class Answers:
         if not self._client.begun:
             self._begin()
 
-    def _carry_out(self, frame: Frame) -> Answer:
+    def _carry_out(self, frame: Frame) -> View:
         match frame:
             case Nack():
                 return self._reject(frame)
@@ -163,7 +165,7 @@ class Answers:
                 return self._extend(frame)
             case Draft():
                 signed = replace(frame, epoch=frame.epoch or self._client.epoch)
-                return {**messages.accepted(self._broker.queue.send(signed))}
+                return messages.accepted(self._broker.queue.send(signed))
             case Heartbeat():
                 return self._heartbeat(frame)
             case Credit():
@@ -172,7 +174,7 @@ class Answers:
             case _:
                 raise TypeError(frame)
 
-    def _reject(self, nack: Nack) -> Answer:
+    def _reject(self, nack: Nack) -> View:
         client = self._client
         rejected = self._broker.inboxes.reject(
             client.agent,
@@ -184,17 +186,14 @@ class Answers:
             epoch=client.epoch,
         )
         client.window.finish(nack.id, nack.lease_token)
-        return {
-            "id": nack.id,
-            "status": rejected.state.value,
-            "next_attempt_at": moment(rejected.next_attempt_at),
-        }
+        return RejectedView(
+            id=nack.id,
+            status=rejected.state.value,
+            next_attempt_at=moment(rejected.next_attempt_at),
+        )
 
-    def _extend(self, extend: Extend) -> Answer:
+    def _extend(self, extend: Extend) -> View:
         client = self._client
-        if extend.lease_ms > self._lease_max_ms:
-            most = f"must be at most {self._lease_max_ms / MILLISECONDS:.10g} seconds"
-            raise InvalidFieldsError([FieldProblem(field="seconds", message=most)])
         ends_at = self._broker.inboxes.extend(
             client.agent,
             extend.id,
@@ -204,9 +203,9 @@ class Answers:
         )
         client.window.extend(extend.id, extend.lease_token, ends_at)
         lease = LeaseView(token=extend.lease_token, expires_at=rfc3339(ends_at))
-        return {"id": extend.id, "lease": lease}
+        return ExtendedView(id=extend.id, lease=lease)
 
-    def _heartbeat(self, heartbeat: Heartbeat) -> Answer:
+    def _heartbeat(self, heartbeat: Heartbeat) -> View:
         client = self._client
         agent = self._broker.agents.heartbeat(
             client.agent,

@@ -20,10 +20,8 @@ class Socket(Protocol):
     event: threading.Event
     thread: threading.Thread
     input_buffer: list[str | bytes]
+    connected: bool
     close_reason: int
-
-    def receive(self, timeout: float | None = None) -> str | bytes | None:
-        """The next frame, None if none came in time."""
 
     def send(self, data: str) -> None:
         """Send a text frame."""
@@ -36,7 +34,7 @@ class Channel:
     """A connection whose owner waits for frames and for other things alike.
 
     `changed` is set when a frame arrived or the connection ended; others may set it as well.
-    Every call raises `ConnectionClosed` once the connection is gone.
+    `frames` and `send` raise `ConnectionClosed` once the connection is gone.
     """
 
     def __init__(self, ws: Socket) -> None:
@@ -45,21 +43,26 @@ class Channel:
         ws.sock.read_while(self._has_room)
 
     def frames(self) -> list[str | bytes]:
-        """The frames that wait, oldest first, at most as many as wait at once.
+        """The frames that wait, oldest first; none is left behind by a client that has gone.
 
-        `changed` is cleared before they are taken, so that what comes later sets it again.
+        `changed` is cleared before they are taken, so that what comes later sets it again. They
+        are taken from simple_websocket's buffer: its `receive` can't tell an empty one from an end.
         """
         self.changed.clear()
-        taken: list[str | bytes] = []
-        while len(taken) < _WAITING_FRAMES:
-            frame = self._ws.receive(timeout=0)
-            if frame is None:
-                break
-            taken.append(frame)
-        if len(taken) == _WAITING_FRAMES:
+        waiting = self._ws.input_buffer
+        taken = waiting[:_WAITING_FRAMES]
+        del waiting[:_WAITING_FRAMES]
+        if not taken and not self._ws.connected:
+            raise ConnectionClosed(self._ws.close_reason, None)
+        if waiting:
             self.changed.set()
         self._ws.sock.made_room()
         return taken
+
+    def last_frames(self) -> list[str | bytes]:
+        """The frames that had come when the connection ended."""
+        left, self._ws.input_buffer = self._ws.input_buffer, []
+        return left
 
     def send(self, text: str) -> None:
         """Send a frame; it blocks while the client reads slowly."""

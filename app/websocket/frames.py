@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from app.errors import MalformedError
-from app.schemas.fields import (
-    TEN_YEARS_SECONDS,
-    Duration,
-    Flag,
-    Kind,
-    Line,
-    Whole,
-    message_id_field,
+from app.json_document import decoded
+from app.schemas.deliveries import (
+    AcknowledgementShape,
+    ExtendShape,
+    RejectShape,
+    epoch_field,
 )
+from app.schemas.fields import Kind, Line, Whole, message_id_field
 from app.schemas.messages import SEND
 from app.schemas.shape import Shape
 from app.websocket.window import DEFAULT_CREDIT, MAX_CREDIT
@@ -28,7 +26,7 @@ Ref = str | int
 """What ties an answer to its question; the client's own."""
 
 _MAX_REF: Final = 128
-_MAX_EPOCH: Final = 2**53 - 1
+_MAX_REF_NUMBER: Final = 2**53 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,37 +78,33 @@ Frame = Hello | Acknowledgement | Nack | Extend | Draft | Heartbeat | Credit
 class _HelloShape(Shape[Hello]):
     credit = Whole(0, MAX_CREDIT)
     instance_id = Line()
-    epoch = Whole(1, _MAX_EPOCH)
+    epoch = epoch_field()
 
     def build(self, values: dict[str, Any]) -> Hello:
         return Hello(**values)
 
 
-class _AckShape(Shape[Acknowledgement]):
-    message_id = message_id_field(required=True, data_key="id")
-    token = Line(required=True, data_key="lease_token")
+class _NackShape(RejectShape):
+    """What REST takes, but for the agent and its session: the connection knows them."""
 
-    def build(self, values: dict[str, Any]) -> Acknowledgement:
-        return Acknowledgement(**values)
+    class Meta(RejectShape.Meta):
+        exclude = ("agent_id", "epoch")
 
-
-class _NackShape(Shape[Nack]):
     id = message_id_field(required=True)
-    lease_token = Line(required=True)
-    reason = Line(500, least=0)
-    delay_ms = Duration(0, data_key="delay_seconds")
-    permanent = Flag()
 
-    def build(self, values: dict[str, Any]) -> Nack:
+    def build(self, values: dict[str, Any]) -> Nack:  # type: ignore[override] # see above
         return Nack(**values)
 
 
-class _ExtendShape(Shape[Extend]):
-    id = message_id_field(required=True)
-    lease_token = Line(required=True)
-    lease_ms = Duration(1, TEN_YEARS_SECONDS, required=True, data_key="seconds")
+class _ExtendShape(ExtendShape):
+    """What REST takes, but for the agent and its session: the connection knows them."""
 
-    def build(self, values: dict[str, Any]) -> Extend:
+    class Meta(ExtendShape.Meta):
+        exclude = ("agent_id", "epoch")
+
+    id = message_id_field(required=True)
+
+    def build(self, values: dict[str, Any]) -> Extend:  # type: ignore[override] # see above
         return Extend(**values)
 
 
@@ -148,7 +142,7 @@ class _SendShape(Shape[Draft]):
 
 _SHAPES: Final[dict[str, Shape[Any]]] = {
     "hello": _HelloShape(),
-    "ack": _AckShape(),
+    "ack": AcknowledgementShape(),
     "nack": _NackShape(),
     "extend": _ExtendShape(),
     "send": _SendShape(),
@@ -161,10 +155,7 @@ def parse(frame: str | bytes) -> dict[str, Any]:
     """The JSON object of a frame. Raises `MalformedError`."""
     if isinstance(frame, bytes):
         raise MalformedError("Frames are text: send JSON in a text frame, not in a binary one.")
-    try:
-        document = json.loads(frame, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise MalformedError(f"The frame is not JSON: {error}.") from None
+    document = decoded(frame.encode())
     if not isinstance(document, dict):
         raise MalformedError("A frame is a JSON object with a type.")
     return document
@@ -173,7 +164,9 @@ def parse(frame: str | bytes) -> dict[str, Any]:
 def ref_of(document: dict[str, Any]) -> Ref | None:
     """Take the `ref` out of a frame. Raises `InvalidFieldsError`."""
     ref = document.pop("ref", None)
-    if ref is None or (isinstance(ref, int) and not isinstance(ref, bool) and abs(ref) < 2**53):
+    if ref is None or (
+        isinstance(ref, int) and not isinstance(ref, bool) and abs(ref) <= _MAX_REF_NUMBER
+    ):
         return ref
     if isinstance(ref, str) and len(ref) <= _MAX_REF:
         return ref
@@ -197,7 +190,3 @@ def read(document: dict[str, Any], agent: AgentId) -> Frame:
 
 def _invalid(field: str, problem: str) -> InvalidFieldsError:
     return InvalidFieldsError([FieldProblem(field=field, message=problem)])
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-from flask import Request, abort
+from flask import Request
 
+from app.errors import ForeignOriginError, MalformedError
 from app.websocket.peer import Peer
 
 _VERSION: Final = "13"
@@ -21,10 +21,10 @@ def admit(request: Request) -> None:
     """
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
-        abort(HTTPStatus.FORBIDDEN, "Pages of other hosts may not connect from a browser.")
+        raise ForeignOriginError("A browser may connect for pages of this host only.")
     key = request.headers.get("Sec-WebSocket-Key")
     if key is None or request.headers.get("Sec-WebSocket-Version") != _VERSION:
-        abort(HTTPStatus.BAD_REQUEST, f"This is not a handshake of WebSocket version {_VERSION}.")
+        raise MalformedError(f"This is not a handshake of WebSocket version {_VERSION}.")
     environ = request.environ
     # Compression would cost each connection a third of a megabyte, and let a few bytes of input
     # become many.

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 import structlog
 from simple_websocket import ConnectionClosed
 
+from app.json_document import encoded
 from app.schemas import messages
 from app.websocket.answers import Answer, Answers, refusal, tied_to
 from app.websocket.channel import Channel
@@ -29,16 +29,14 @@ _RECHECK_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
-_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What holds for every connection: time for a hello, time between heartbeats, leases."""
+    """What holds for every connection: the time for a hello, and that between heartbeats."""
 
     hello_seconds: float
     heartbeat_seconds: float
-    lease_max_ms: int
 
 
 class _Ended(Exception):  # noqa: N818 - a decision, not an error
@@ -47,6 +45,22 @@ class _Ended(Exception):  # noqa: N818 - a decision, not an error
     def __init__(self, ending: Ending) -> None:
         super().__init__(ending.reason)
         self.ending = ending
+
+
+class _Inbox:
+    """Whether the inbox may hold something to push; told so by arrivals, wakes the session.
+
+    An arrival may go unheard while its listener reconnects, so the session also looks by itself.
+    """
+
+    def __init__(self, changed: threading.Event) -> None:
+        self._changed = changed
+        self.may_hold_more = True
+
+    def set(self) -> None:
+        """Something has arrived."""
+        self.may_hold_more = True
+        self._changed.set()
 
 
 class Session:
@@ -71,9 +85,11 @@ class Session:
         self._connections = connections
         self._heartbeat_seconds = terms.heartbeat_seconds
         self._client = Client(agent=agent)
-        self._answers = Answers(broker, self._client, self._begin, lease_max_ms=terms.lease_max_ms)
+        self._answers = Answers(broker, self._client, self._begin)
+        self._inbox = _Inbox(channel.changed)
         self._begin_at = time.monotonic() + terms.hello_seconds
         self._heartbeat_at = 0.0
+        self._recheck_at = 0.0
         self._retry_at = 0.0
         self._ending: Ending | None = None
         self._log = _log.bind(agent=agent)
@@ -90,22 +106,23 @@ class Session:
     def run(self) -> None:
         """Serve the connection until it ends, whoever ends it."""
         self._connections.opened(self)
+        ending: Ending | None = None
         try:
-            with self._broker.arrivals.watch(self._client.agent, self._channel.changed):
+            with self._broker.arrivals.tell(self._client.agent, self._inbox):
                 self._log.info("websocket.opened")
-                while True:
-                    self._turn()
-        except ConnectionClosed:
-            self._log.info("websocket.closed", by="client", code=self._channel.close_code)
+                self._take_turns()
         except _Ended as ended:
-            self._close(ended.ending)
+            ending = ended.ending
         except Exception:  # noqa: BLE001 - nobody above could still tell the client
             self._log.exception("websocket.failed")
-            self._close(FAILED)
+            ending = FAILED
         finally:
+            # First of all what others wait for: a client that hears of the end finds it done.
             self._give_back()
             self._connections.closed(self)
             self.ended.set()
+            if ending is not None:
+                self._close(ending)
             self._channel.release()
 
     def _close(self, ending: Ending) -> None:
@@ -120,7 +137,16 @@ class Session:
         except BrokerError as error:
             self._log.warning("websocket.leases_left", count=len(held), error=error.detail)
 
-    # --- a turn -----------------------------------------------------------------------------
+    # --- turns ------------------------------------------------------------------------------
+
+    def _take_turns(self) -> None:
+        try:
+            while True:
+                self._turn()
+        except ConnectionClosed:
+            # What the client asked for before it left is done, though it hears no answer.
+            self._answers.to(self._channel.last_frames())
+            self._log.info("websocket.closed", by="client", code=self._channel.close_code)
 
     def _turn(self) -> None:
         waiting = self._channel.frames()
@@ -129,36 +155,40 @@ class Session:
         ending = self._ending or self._answers.ending
         if ending is not None:
             raise _Ended(ending)
-        if not self._advance() and not waiting:
+        self._advance()
+        if not waiting:
             self._channel.changed.wait(self._idle_seconds())
 
     def _idle_seconds(self) -> float:
-        """How long to sleep if nothing comes; spread, so that idle connections don't march."""
+        """How long to sleep if nothing comes."""
         now = time.monotonic()
-        recheck_at = now + _RECHECK_SECONDS * random.uniform(0.8, 1)
         if now < self._retry_at:
             return self._retry_at - now
-        next_step_at = self._heartbeat_at if self._client.begun else self._begin_at
-        return max(0.0, min(recheck_at, next_step_at) - now)
+        if not self._client.begun:
+            return max(0.0, self._begin_at - now)
+        return max(0.0, min(self._recheck_at, self._heartbeat_at) - now)
 
-    def _advance(self) -> bool:
-        """Do what is due without being asked for; whether there may be more of it at once."""
+    def _advance(self) -> None:
+        """Do what is due without being asked for."""
         now = time.monotonic()
         try:
             if now < self._retry_at:
-                return False
+                return
             if not self._client.begun:
                 if now < self._begin_at and not self._client.greeted:
-                    return False
+                    return
                 self._begin()
             if now >= self._heartbeat_at:
                 self._show_life()
                 self._resume()
                 self._heartbeat_at = now + self._heartbeat_seconds
-            return self._push()
+            if now >= self._recheck_at:
+                self._inbox.may_hold_more = True
+                # Spread, so that idle connections don't march in step.
+                self._recheck_at = now + _RECHECK_SECONDS * random.uniform(0.8, 1)
+            self._push()
         except StorageUnavailableError:
             self._retry_at = time.monotonic() + _RETRY_SECONDS
-            return False
         except BrokerError as error:
             self._send(refusal(None, error))
             raise _Ended(ending_by(error) or FAILED) from error
@@ -211,19 +241,27 @@ class Session:
         )
         self._push_all(again[:room])
 
-    def _push(self) -> bool:
+    def _push(self) -> None:
+        """Push what the credit allows, a hundred at a time; frames are answered in between."""
         client = self._client
         limit = min(client.window.free(system_clock()), _PUSH_AT_ONCE)
-        if limit == 0:
-            return False
-        delivered = self._broker.inboxes.lease(
-            client.agent,
-            Wanted(limit=limit),
-            epoch=client.epoch,
-            holder=client.instance_id or "",
-        )
+        if limit == 0 or not self._inbox.may_hold_more:
+            return
+        # Asked before the inbox is, so that what arrives meanwhile is not forgotten.
+        self._inbox.may_hold_more = False
+        try:
+            delivered = self._broker.inboxes.lease(
+                client.agent,
+                Wanted(limit=limit),
+                epoch=client.epoch,
+                holder=client.instance_id or "",
+            )
+        except StorageUnavailableError:
+            self._inbox.may_hold_more = True
+            raise
+        if len(delivered) == limit:
+            self._inbox.set()
         self._push_all(delivered)
-        return len(delivered) == limit
 
     def _push_all(self, delivered: list[Delivered]) -> None:
         # All are noted before the first is sent: if sending fails, those that didn't go out are
@@ -235,4 +273,4 @@ class Session:
             self._send({"type": "message", "message": messages.delivered(one)})
 
     def _send(self, frame: Answer) -> None:
-        self._channel.send(_encode(frame).decode())
+        self._channel.send(encoded(frame).decode())

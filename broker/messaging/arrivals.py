@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -17,6 +17,13 @@ from broker.storage.keys import Keys
 _RECONNECT_SECONDS: Final = 0.5
 
 _log = structlog.get_logger(__name__)
+
+
+class Listener(Protocol):
+    """Who is told of an arrival; it returns at once."""
+
+    def set(self) -> None:
+        """Something has arrived, or may have."""
 
 
 class Arrivals:
@@ -31,29 +38,30 @@ class Arrivals:
         self._subscribe = subscribe
         self._keys = keys
         self._lock = threading.Lock()
-        self._waiting: dict[str, set[threading.Event]] = defaultdict(set)
+        self._waiting: dict[str, set[Listener]] = defaultdict(set)
         self._thread: threading.Thread | None = None
         self._subscribed = threading.Event()
 
     @contextmanager
-    def watch(
-        self, agent: AgentId, arrival: threading.Event | None = None
-    ) -> Iterator[threading.Event]:
-        """An event that is set when something arrives for `agent` from now on.
+    def watch(self, agent: AgentId) -> Iterator[threading.Event]:
+        """An event that is set when something arrives for `agent` from now on."""
+        arrival = threading.Event()
+        with self.tell(agent, arrival):
+            yield arrival
 
-        Who waits for other things as well hands in the event of those.
-        """
-        arrival = arrival or threading.Event()
+    @contextmanager
+    def tell(self, agent: AgentId, listener: Listener) -> Iterator[None]:
+        """Tell a listener of its own making, who waits for other things as well."""
         with self._lock:
-            self._waiting[agent].add(arrival)
+            self._waiting[agent].add(listener)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._listen, name="arrivals", daemon=True)
                 self._thread.start()
         try:
-            yield arrival
+            yield
         finally:
             with self._lock:
-                self._waiting[agent].discard(arrival)
+                self._waiting[agent].discard(listener)
                 if not self._waiting[agent]:
                     del self._waiting[agent]
 
