@@ -29,6 +29,7 @@ STATUS_OF: Final[dict[str, HTTPStatus]] = {
     "idempotency_conflict": _S.CONFLICT,
     "not_waiting": _S.CONFLICT,
     "dead_letter_closed": _S.CONFLICT,
+    "recurring_ended": _S.CONFLICT,
     "message_too_large": _S.REQUEST_ENTITY_TOO_LARGE,
     "request_too_large": _S.REQUEST_ENTITY_TOO_LARGE,
     "unsupported_media_type": _S.UNSUPPORTED_MEDIA_TYPE,
