@@ -11,6 +11,7 @@ from app.rest.dead_letters import dead_letters
 from app.rest.inboxes import inboxes
 from app.rest.messages import messages
 from app.rest.operations import operations, probes
+from app.rest.recurring import recurring
 from app.rest.threads import threads
 
 PREFIX: Final = "/api/v1"
@@ -21,6 +22,7 @@ RESOURCES: Final[tuple[APIBlueprint, ...]] = (
     threads,
     agents,
     dead_letters,
+    recurring,
     operations,
 )
 

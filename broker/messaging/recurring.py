@@ -14,16 +14,13 @@ seconds.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import structlog
 
-from broker.kernel.clock import Clock, from_ms, rfc3339
+from broker.kernel.clock import Clock
 from broker.kernel.errors import (
     BrokerError,
     ConflictError,
@@ -33,21 +30,21 @@ from broker.kernel.errors import (
     StorageUnavailableError,
 )
 from broker.kernel.ids import RecurringId, new_id
-from broker.messaging import template
 from broker.messaging.message import Draft
 from broker.messaging.queue import MessageQueue
 from broker.messaging.recurrence import (
     CatchUp,
-    Schedule,
     Turn,
     next_turn,
-    parse_schedule,
-    upcoming,
 )
-from broker.messaging.recurring_store import (
+from broker.messaging.recurring_definition import (
+    ANY,
     Definition,
     Recurring,
+    RecurringFilter,
     RecurringState,
+)
+from broker.messaging.recurring_store import (
     RecurringStore,
     SlotPassedError,
     TurnOutcome,
@@ -138,7 +135,7 @@ class RecurringMessages:
                 raise _ended(identifier)
             # The clock of whoever sent the last slot may have been ahead of ours.
             after = max(self._clock(), recurring.last_slot or 0)
-            next_at = next(_slots(recurring.definition, after_ms=after), None)
+            next_at = next(recurring.definition.slots(after_ms=after), None)
             if next_at is None:
                 raise RecurringEndedError(
                     f"Recurring message {identifier} has no slot left. Cancel it, or make another."
@@ -167,17 +164,17 @@ class RecurringMessages:
 
     def find(
         self,
+        wanted: RecurringFilter = ANY,
         *,
         limit: int,
         before: RecurringId | None = None,
-        accept: Callable[[Recurring], bool] = lambda _: True,
     ) -> tuple[list[Recurring], RecurringId | None]:
-        """Those that `accept` takes, newest first, and where to go on."""
+        """Those that are meant, newest first, and where to go on."""
         names = [name for name in self._store.identifiers() if before is None or name < before]
         found: list[Recurring] = []
         for start in range(0, len(names), 200):
             for recurring in self._store.read(names[start : start + 200]):
-                if recurring is not None and accept(recurring):
+                if recurring is not None and wanted.accepts(recurring):
                     found.append(recurring)
                     if len(found) > limit:
                         return found[:limit], found[limit - 1].id
@@ -203,7 +200,7 @@ class RecurringMessages:
         after = max(self._clock(), recurring.last_slot or 0)
         if recurring.next_at is not None:
             after = recurring.next_at - 1
-        return list(islice(_slots(recurring.definition, after_ms=after), count))
+        return list(islice(recurring.definition.slots(after_ms=after), count))
 
     # --- sending ----------------------------------------------------------------------------
 
@@ -251,7 +248,7 @@ class RecurringMessages:
             return None
         definition = recurring.definition
         return next_turn(
-            _schedule(definition),
+            definition.rhythm(),
             next_at=recurring.next_at,
             now_ms=self._clock(),
             until_ms=definition.expires_at,
@@ -262,14 +259,19 @@ class RecurringMessages:
         """Carry out one turn. Raises `SlotPassedError`, `StorageUnavailableError`."""
         now = self._clock()
         ended = RecurringState.FINISHED
-        if turn.then is None and _schedule(recurring.definition).after(turn.last) is not None:
+        if turn.then is None and recurring.definition.rhythm().after(turn.last) is not None:
             ended = RecurringState.EXPIRED
         if not turn.sends:
             self._store.pass_over(recurring.id, turn, ended, TurnOutcome.MISSED, _missed(turn, now))
             return
         transition = self._store.firing(recurring.id, turn, ended)
         try:
-            self._queue.send_by(transition, _filled_in(recurring, turn.first, now))
+            self._queue.send_by(
+                transition,
+                recurring.definition.message(
+                    recurring.id, number=recurring.sent + 1, slot=turn.first, now_ms=now
+                ),
+            )
         except StorageUnavailableError:
             raise
         except BrokerError as error:
@@ -286,10 +288,10 @@ class RecurringMessages:
     # --- checks -----------------------------------------------------------------------------
 
     def _first_slot(self, identifier: RecurringId, definition: Definition) -> int:
-        problems = list(_template_problems(definition.template))
+        problems = list(definition.problems())
         next_at = None
         try:
-            next_at = next(_slots(definition, after_ms=definition.created_at), None)
+            next_at = next(definition.slots(after_ms=definition.created_at), None)
             if next_at is None:
                 problems.append(
                     FieldProblem(field="schedule", message="has no slot ahead, before expires_at")
@@ -298,7 +300,8 @@ class RecurringMessages:
             problems += error.problems
         sample = definition.template
         if not problems:
-            sample = _filled_in(_not_yet(identifier, definition), definition.created_at, 0)
+            now = definition.created_at
+            sample = definition.message(identifier, number=1, slot=now, now_ms=now)
         try:
             self._queue.check(sample)
         except InvalidFieldsError as error:
@@ -316,54 +319,6 @@ class RecurringMessages:
             raise _unknown(identifier)
         if outcome == "ended":
             raise _ended(identifier)
-
-
-def _schedule(definition: Definition) -> Schedule:
-    return parse_schedule(definition.schedule, definition.timezone, anchor_ms=definition.created_at)
-
-
-def _slots(definition: Definition, *, after_ms: int) -> Iterator[int]:
-    return upcoming(_schedule(definition), after_ms=after_ms, until_ms=definition.expires_at)
-
-
-def _filled_in(recurring: Recurring, slot: int, now: int) -> Draft:
-    """The message of a slot."""
-    draft = recurring.definition.template
-    zone = ZoneInfo(recurring.definition.timezone)
-    values = {
-        "count": str(recurring.sent + 1),
-        "date": from_ms(slot).astimezone(zone).date().isoformat(),
-        "id": recurring.id,
-        "now": rfc3339(now),
-        "scheduled_at": rfc3339(slot),
-    }
-    return dataclasses.replace(
-        draft,
-        subject=None if draft.subject is None else template.rendered(draft.subject, values),
-        body=None if draft.body is None else template.rendered(draft.body, values),
-        correlation_id=draft.correlation_id or recurring.id,
-    )
-
-
-def _template_problems(draft: Draft) -> Iterable[FieldProblem]:
-    for field, text in (("subject", draft.subject), ("body", draft.body)):
-        problem = None if text is None else template.problem_of(text)
-        if problem:
-            yield FieldProblem(field=field, message=problem)
-
-
-def _not_yet(identifier: RecurringId, definition: Definition) -> Recurring:
-    return Recurring(
-        id=identifier,
-        definition=definition,
-        state=RecurringState.ACTIVE,
-        next_at=None,
-        last_slot=None,
-        sent=0,
-        missed=0,
-        failed=0,
-        ended_at=None,
-    )
 
 
 def _missed(turn: Turn, now: int) -> TurnRecord | None:

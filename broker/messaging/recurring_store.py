@@ -7,7 +7,6 @@ on to the next slot are one step of one script (`fire_recurring.lua`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -15,9 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from broker.kernel.ids import MessageId, Partition, RecurringId
-from broker.messaging.message import Draft
 from broker.messaging.queue import Transition
-from broker.messaging.recurrence import CatchUp, Turn
+from broker.messaging.recurrence import Turn
+from broker.messaging.recurring_definition import Definition, Recurring, RecurringState
 from broker.messaging.store import MessageStore, Outgoing, accepted
 from broker.storage.scripts import Argument, Outcome, Script
 
@@ -36,51 +35,12 @@ _FIELDS: Final = (
 HISTORY_KEPT: Final = 1_000
 
 
-class RecurringState(StrEnum):
-    """Where a recurring message stands."""
-
-    ACTIVE = "active"
-    PAUSED = "paused"
-    CANCELLED = "cancelled"
-    FINISHED = "finished"  # its schedule has no slot left
-    EXPIRED = "expired"  # its schedule has, but `expires_at` has come
-
-
 class TurnOutcome(StrEnum):
     """What became of a slot."""
 
     SENT = "sent"
     MISSED = "missed"
     FAILED = "failed"
-
-
-class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a recurring message was created as; it never changes. Times in ms.
-
-    `template` is the message of each slot; its subject and body may name variables.
-    """
-
-    template: Draft
-    schedule: str
-    timezone: str
-    created_at: int
-    expires_at: int | None = None
-    catch_up: CatchUp = CatchUp.SKIP
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recurring:
-    """A recurring message as it stands; times in ms, `sent`, `missed` and `failed` count slots."""
-
-    id: RecurringId
-    definition: Definition
-    state: RecurringState
-    next_at: int | None
-    last_slot: int | None
-    sent: int
-    missed: int
-    failed: int
-    ended_at: int | None
 
 
 class TurnRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -19,7 +19,8 @@ from broker.messaging.recurring import (
     RecurringMessages,
     RecurringRequest,
 )
-from broker.messaging.recurring_store import Recurring, RecurringState, TurnOutcome
+from broker.messaging.recurring_definition import Recurring, RecurringState
+from broker.messaging.recurring_store import TurnOutcome
 from broker.wiring import Broker, build_broker
 from tests.conftest import MakeSettings
 from tests.redis.stage import Stage

@@ -11,7 +11,8 @@ from broker.kernel.clock import system_clock
 from broker.kernel.errors import BrokerError, StorageUnavailableError
 from broker.messaging.recurrence import CatchUp
 from broker.messaging.recurring import RecurringRequest
-from broker.messaging.recurring_store import Recurring, RecurringState, TurnOutcome
+from broker.messaging.recurring_definition import Recurring, RecurringState
+from broker.messaging.recurring_store import TurnOutcome
 from broker.storage.connection import Redis
 from broker.storage.scripts import Call, Outcome
 from broker.wiring import Broker, build_broker

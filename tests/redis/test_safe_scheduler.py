@@ -2,12 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from rq import Queue
 from rq.job import Job
 
-from broker.storage.connection import Client
 from broker.storage.leadership import Leadership
 from broker.storage.timetable import Entry
 from broker.wiring import Broker
@@ -53,16 +53,30 @@ def scheduler(broker: Broker, queue: Queue) -> Callable[..., SafeScheduler]:
 MakeScheduler = Callable[..., SafeScheduler]
 
 
-def make_due(broker: Broker) -> None:
-    """As if everything scheduled had come due."""
-    for name in broker.jobs.client.zrange(broker.keys.scheduled_jobs(), 0, -1):
-        broker.jobs.client.zadd(broker.keys.scheduled_jobs(), {name: 1})
+def times(broker: Broker) -> dict[str, float]:
+    """Return what is scheduled, with when."""
+    found = broker.jobs.client.zrange(broker.keys.scheduled_jobs(), 0, -1, withscores=True)
+    pairs = cast("list[tuple[bytes, float]]", found)
+    return {name.decode(): at for name, at in pairs}
 
 
 def names(broker: Broker) -> list[str]:
-    client: Client = broker.jobs.client
-    found = client.zrange(broker.keys.scheduled_jobs(), 0, -1)
-    return sorted(name.decode().partition(PREFIX)[2] for name in found)
+    return sorted(name.partition(PREFIX)[2] for name in times(broker))
+
+
+def time_of(broker: Broker, name: str) -> float:
+    return next(at for full, at in times(broker).items() if full.endswith(name))
+
+
+def make_due(broker: Broker) -> None:
+    """As if everything scheduled had come due."""
+    for name in times(broker):
+        broker.jobs.client.zadd(broker.keys.scheduled_jobs(), {name: 1})
+
+
+def empty(queue: Queue) -> None:
+    for job in queue.get_jobs():
+        job.delete()
 
 
 def test_an_entry_is_sent_when_due_and_set_again(
@@ -95,7 +109,7 @@ def test_nothing_is_sent_again_while_the_last_copy_waits_for_a_worker(
         make_due(broker)
 
     assert len(queue) == 1
-    queue.empty()
+    empty(queue)
     make_due(broker)
     one.make_pass()
     assert len(queue) == 1
@@ -147,7 +161,7 @@ def test_sending_and_setting_again_are_one_step(
     thread = threading.Thread(target=watch)
     thread.start()
     for _ in range(100):
-        queue.empty()
+        empty(queue)
         make_due(broker)
         one.make_pass()
     watching.set()
@@ -162,7 +176,7 @@ def test_a_second_scheduler_stands_by_and_takes_over_from_one_that_stopped(
 ) -> None:
     one, other = scheduler(entry()), scheduler(entry())
     one.make_pass()
-    queue.empty()
+    empty(queue)
     make_due(broker)
 
     other.make_pass()
@@ -178,7 +192,7 @@ def test_a_second_scheduler_takes_over_within_five_seconds_from_one_that_was_kil
 ) -> None:
     scheduler(entry()).make_pass()
     other = scheduler(entry())
-    queue.empty()
+    empty(queue)
     make_due(broker)
 
     def takes_over() -> bool:
@@ -193,13 +207,13 @@ def test_a_scheduler_that_lost_its_lock_unawares_sends_nothing(
 ) -> None:
     stopped, other = scheduler(entry()), scheduler(entry())
     stopped.make_pass()
-    queue.empty()
+    empty(queue)
     make_due(broker)
     jobs = list(stopped.get_jobs_to_queue())
     # It was stopped here for longer than its lock lives.
     broker.jobs.client.delete(broker.keys.scheduler_lock())
     other.make_pass()
-    queue.empty()
+    empty(queue)
 
     for job in jobs:
         stopped.enqueue_job(job)
@@ -232,20 +246,14 @@ def test_the_timetable_follows_the_table(broker: Broker, scheduler: MakeSchedule
     first = scheduler(entry("kept"), entry("changed"), entry("removed"))
     first.make_pass()
     first.remove_lock()
-    client = broker.jobs.client
-    kept = next(n for n in client.zrange(broker.keys.scheduled_jobs(), 0, -1) if b"kept" in n)
-    before = client.zscore(broker.keys.scheduled_jobs(), kept)
+    kept_before, changed_before = time_of(broker, "kept"), time_of(broker, "changed")
 
     second = scheduler(entry("kept"), entry("changed", interval_seconds=5.0), entry("added"))
     second.make_pass()
 
     assert names(broker) == ["added", "changed", "kept"]
-    assert client.zscore(broker.keys.scheduled_jobs(), kept) == before
-    (changed,) = (n for n in client.zrange(broker.keys.scheduled_jobs(), 0, -1) if b"changed" in n)
-    score = client.zscore(broker.keys.scheduled_jobs(), changed)
-    assert score is not None
-    assert before is not None
-    assert score < before
+    assert time_of(broker, "kept") == kept_before
+    assert time_of(broker, "changed") < changed_before
 
 
 def test_entries_of_recurring_messages_are_left_alone_by_the_table(
@@ -256,7 +264,7 @@ def test_entries_of_recurring_messages_are_left_alone_by_the_table(
 
     one.make_pass()
 
-    assert b"rec_x" in broker.jobs.client.zrange(broker.keys.scheduled_jobs(), 0, -1)
+    assert "rec_x" in times(broker)
 
 
 def test_a_recurring_message_is_sent_to_the_retry_pool_once(
@@ -295,9 +303,9 @@ def test_an_entry_whose_job_is_gone_is_put_right(
 ) -> None:
     one = scheduler(entry())
     one.make_pass()
-    queue.empty()
-    for name in broker.jobs.client.zrange(broker.keys.scheduled_jobs(), 0, -1):
-        broker.jobs.client.delete(Job.key_for(name.decode()))
+    empty(queue)
+    for name in times(broker):
+        broker.jobs.client.delete(Job.key_for(name))
     make_due(broker)
 
     one.make_pass()
@@ -318,8 +326,8 @@ def test_stations_on_one_redis_do_not_see_each_other(
         for one in (broker, other)
     ]
 
-    for one in schedulers:
-        one.make_pass()
+    for scheduler in schedulers:
+        scheduler.make_pass()
 
     for one in (broker, other):
         assert one.jobs.client.zcard(one.keys.scheduled_jobs()) == len(schedule.SCHEDULE)
