@@ -1,6 +1,7 @@
 """What agents, routing and time do in a test, in a word each."""
 
 import dataclasses
+import threading
 from typing import Any
 
 from broker.kernel.events import DeliveryState
@@ -118,6 +119,17 @@ class Stage:
         for timed in (keys.leased(name), keys.waiting(name), keys.leaving(name)):
             self.shift(timed, -ms)
         self.shift(keys.alarms(keys.partition_for(name)), -ms)
+
+    def outlive(self, message: MessageId) -> None:
+        """Wait until a message's life has ended, by the server's clock."""
+        end = self.broker.archive.get(message).message.expires_at
+        while (left := end - self.now()) >= 0:
+            threading.Event().wait((left + 1) / 1000)
+
+    def now(self) -> int:
+        """The server's clock in ms."""
+        seconds, microseconds = self.broker.redis.command("TIME")
+        return int(seconds) * 1000 + int(microseconds) // 1000
 
     def shift(self, key: str, ms: int) -> None:
         """Move every score of a sorted set."""

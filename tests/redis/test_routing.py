@@ -145,7 +145,7 @@ def test_a_message_whose_recipient_was_deleted_meanwhile_becomes_a_dead_letter(
 
 def test_a_message_that_expired_on_its_way_is_reported_as_expired(stage: Stage) -> None:
     identifier = stage.send(ttl_ms=1)
-    threading.Event().wait(0.005)
+    stage.outlive(identifier)
 
     stage.route()
 
