@@ -37,7 +37,7 @@ class Station:
     def is_ready(self) -> bool:
         try:
             return requests.get(f"{self.url}/health/ready", timeout=2).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def wait_until_ready(self, *, within: float = START_SECONDS) -> None:
