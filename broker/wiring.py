@@ -12,6 +12,7 @@ from broker.directory.agents import Agents
 from broker.directory.store import AgentStore
 from broker.kernel.clock import Clock, seconds_to_ms, system_clock
 from broker.kernel.errors import StorageUnavailableError
+from broker.messaging.admissions import Admissions
 from broker.messaging.arrivals import Arrivals
 from broker.messaging.dead_letters import DeadLetters
 from broker.messaging.inbox import Inboxes
@@ -123,6 +124,7 @@ def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
     jobs = Redis(connect(settings.jobs_redis_url or settings.redis_url))
     doorbell = Doorbell(jobs, keys)
     store = MessageStore(redis, keys, policy)
+    admissions = Admissions(store.admissions)
     arrivals = Arrivals(subscriber(settings.redis_url), keys)
 
     agents = Agents(
@@ -133,6 +135,7 @@ def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
         # The two contexts need each other; inboxes are not there yet.
         session_ended=lambda agent: inboxes.return_all(agent),  # noqa: PLW0108
         deleted=lambda agent: inboxes.bury_all(agent),  # noqa: PLW0108
+        admission_changed=admissions.forget,
     )
     inboxes = Inboxes(store, policy, arrivals, agents.near_names)
     withdrawals = Withdrawals(store, clock)
@@ -141,6 +144,7 @@ def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
         store,
         policy,
         clock,
+        admissions,
         Neighbours(
             named_recipients=named_recipients,
             near_names=agents.near_names,

@@ -111,7 +111,8 @@ class Agents:
     """The register of agents.
 
     `session_ended` is called when a newer session takes over or the agent fell silent, `deleted`
-    when an agent is gone; either may be called twice.
+    when an agent is gone, `admission_changed` when what it accepts is another now; each may be
+    called twice.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class Agents:
         offline_after_ms: int,
         session_ended: Callable[[AgentId], object],
         deleted: Callable[[AgentId], object],
+        admission_changed: Callable[[AgentId], object],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -130,6 +132,7 @@ class Agents:
         self._offline_after_ms = offline_after_ms
         self._session_ended = session_ended
         self._deleted = deleted
+        self._admission_changed = admission_changed
 
     def register(
         self,
@@ -166,6 +169,7 @@ class Agents:
             )
             if outcome.name == "new_session":
                 self._session_ended(agent)
+            self._admission_changed(agent)
             if outcome.name != "changed":
                 return Registered(agent=self.get(agent), created=outcome.name == "created")
         raise StorageUnavailableError(
@@ -220,6 +224,7 @@ class Agents:
             raise ConflictError(f"Agent {agent} always exists and can't be deleted.")
         if self._store.move("unregister", agent, {}).name == "unknown_agent":
             raise UnknownAgentError([agent], self.near_names(agent))
+        self._admission_changed(agent)
         self._deleted(agent)
 
     def heartbeat(

@@ -25,6 +25,7 @@ from broker.kernel.errors import (
     UnknownAgentError,
 )
 from broker.kernel.ids import AgentId, MessageId, Partition, ThreadId, created_ms, new_id
+from broker.messaging.admissions import Admissions
 from broker.messaging.message import Draft, Envelope, Message
 from broker.messaging.policy import MessagePolicy
 from broker.messaging.store import Admission, MessageStore, Outgoing
@@ -74,12 +75,18 @@ class MessageQueue:
     """Takes messages in (SPEC M1, M2, M4, M9, M13)."""
 
     def __init__(
-        self, store: MessageStore, policy: MessagePolicy, clock: Clock, neighbours: Neighbours
+        self,
+        store: MessageStore,
+        policy: MessagePolicy,
+        clock: Clock,
+        admissions: Admissions,
+        neighbours: Neighbours,
     ) -> None:
         self._store = store
         self._policy = policy
         self._clock = clock
         self._neighbours = neighbours
+        self._admissions = admissions
 
     def send(self, draft: Draft) -> Accepted:
         """Store one message durably. Raises the `BrokerError` that refused it."""
@@ -91,14 +98,14 @@ class MessageQueue:
         Raises `StorageUnavailableError` when none could be stored; when Redis goes away half-way,
         those that were not stored have that error.
         """
-        return self._send(drafts, self._store.enqueue, patience_seconds=_BLOCK_SECONDS)
+        return self._send(drafts, self._store.enqueue, patience_seconds=_BLOCK_SECONDS, fresh=False)
 
     def send_by(self, transition: Transition, draft: Draft) -> Accepted:
         """Store one message by a transition that does something else in the same step.
 
         Never waits for room in an inbox. Raises the `BrokerError` that refused it.
         """
-        return _unless_refused(self._send([draft], transition, patience_seconds=0)[0])
+        return _unless_refused(self._send([draft], transition, patience_seconds=0, fresh=True)[0])
 
     def check(self, draft: Draft) -> None:
         """Raise what `send` would, except for a full inbox; stores nothing."""
@@ -106,12 +113,17 @@ class MessageQueue:
         self._compose([candidate], self._clock())
         if candidate.result is None:
             partition = self._store.keys.partition_for(draft.sender)
-            self._refuse_unknown([candidate], self._admissions(partition, [candidate]))
+            self._refuse_unknown([candidate], self._admitted(partition, [candidate], fresh=True))
         if isinstance(candidate.result, BrokerError):
             raise candidate.result
 
     def _send(
-        self, drafts: Sequence[Draft], transition: Transition, *, patience_seconds: float
+        self,
+        drafts: Sequence[Draft],
+        transition: Transition,
+        *,
+        patience_seconds: float,
+        fresh: bool,
     ) -> list[Accepted | BrokerError]:
         now = self._clock()
         candidates = [_Candidate(draft=draft) for draft in drafts]
@@ -125,7 +137,9 @@ class MessageQueue:
             for start in range(0, len(group), _CHUNK):
                 chunk = group[start : start + _CHUNK]
                 try:
-                    if self._store_chunk(partition, chunk, now, transition, patience_seconds):
+                    if self._store_chunk(
+                        partition, chunk, now, transition, patience_seconds, fresh=fresh
+                    ):
                         ringing.add(partition)
                 except StorageUnavailableError as error:
                     if not any(isinstance(one.result, Accepted) for one in candidates):
@@ -242,13 +256,16 @@ class MessageQueue:
         now: int,
         transition: Transition,
         patience_seconds: float,
+        *,
+        fresh: bool,
     ) -> bool:
+        """Whether to ring. Who is refused by what was remembered is asked for again, `fresh`."""
         self._join_threads(group)
         ring = False
         waiting = list(group)
         deadline = time.monotonic() + patience_seconds
         while waiting:
-            admissions = self._admissions(partition, waiting)
+            admissions = self._admitted(partition, waiting, fresh=fresh)
             self._refuse_unknown(waiting, admissions)
             waiting = [candidate for candidate in waiting if candidate.result is None]
             if not waiting:
@@ -259,17 +276,17 @@ class MessageQueue:
             ring |= rung
             blocked = []
             for candidate, verdict in zip(waiting, verdicts, strict=True):
-                if (
-                    verdict[0] == "full"
-                    and admissions[verdict[1]].on_full == "block"
-                    and time.monotonic() < deadline
+                if verdict[0] == "full" and (
+                    not fresh
+                    or (admissions[verdict[1]].on_full == "block" and time.monotonic() < deadline)
                 ):
                     blocked.append(candidate)
                 else:
                     self._conclude(candidate, verdict)
             waiting = blocked
-            if waiting:
+            if waiting and fresh:
                 time.sleep(_BLOCK_POLL_SECONDS)
+            fresh = True
         return ring
 
     def _join_threads(self, group: Sequence[_Candidate]) -> None:
@@ -279,13 +296,11 @@ class MessageQueue:
                 lifetime = self._policy.record_ms(message.expires_at - message.created_at)
                 self._store.join_thread(message, lifetime)
 
-    def _admissions(
-        self, partition: Partition, group: Sequence[_Candidate]
+    def _admitted(
+        self, partition: Partition, group: Sequence[_Candidate], *, fresh: bool
     ) -> dict[AgentId, Admission]:
-        agents = list(dict.fromkeys(agent for one in group for agent in one.recipients))
-        return {
-            admission.agent_id: admission for admission in self._store.admissions(partition, agents)
-        }
+        agents = dict.fromkeys(agent for one in group for agent in one.recipients)
+        return self._admissions.of(partition, agents, fresh=fresh)
 
     def _refuse_unknown(
         self, group: Sequence[_Candidate], admissions: dict[AgentId, Admission]
