@@ -5,11 +5,16 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+import hypothesis
 import pytest
 
 from broker.wiring import Broker, build_broker
 from config.settings import Settings, load_settings
 from tests.redis.servers import CHOICES, Server, binary_for, cluster_url, running, running_cluster
+
+# Speed is a matter of the benchmark: on a busy machine any example may take long.
+hypothesis.settings.register_profile("station", deadline=None)
+hypothesis.settings.load_profile("station")
 
 MakeSettings = Callable[..., Settings]
 MakeBroker = Callable[..., Broker]
