@@ -19,8 +19,8 @@ from app.schemas.recurring import (
     RECURRING,
     FindRecurring,
     HistoryPage,
-    HistoryView,
     NextTimesView,
+    RecurringHistoryView,
     RecurringListView,
     RecurringView,
     recurring_view,
@@ -107,13 +107,15 @@ def cancel(recurring_id: RecurringId) -> Response:
 @operation(
     "getRecurringHistory",
     query=HISTORY_PAGE,
-    answers={200: HistoryView},
+    answers={200: RecurringHistoryView},
     errors=("recurring_not_found",),
 )
 def history(recurring_id: RecurringId, query: HistoryPage) -> Response:
     """Show what became of its times, newest first."""
     turns, cursor = broker().recurring.history(recurring_id, limit=query.limit, before=query.before)
-    return answer(HistoryView(history=[turn_view(one) for one in turns], cursor=moment(cursor)))
+    return answer(
+        RecurringHistoryView(history=[turn_view(one) for one in turns], cursor=moment(cursor))
+    )
 
 
 @recurring.get("/recurring/<recurring_id>/next")

@@ -169,7 +169,7 @@ class TurnView(TypedDict):
     detail: str | None
 
 
-class HistoryView(TypedDict):
+class RecurringHistoryView(TypedDict):
     """A page of the history; the cursor is null at the end."""
 
     history: list[TurnView]

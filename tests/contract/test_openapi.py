@@ -1,5 +1,6 @@
 """The OpenAPI document holds: schemathesis finds no 500 and no undocumented answer."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -54,6 +55,14 @@ def test_the_document_describes_every_operation(api: Api) -> None:
     for operation in operations:
         assert operation["summary"]
         assert {"500", "503"} <= set(operation["responses"])
+
+
+def test_every_reference_of_the_document_leads_somewhere(api: Api) -> None:
+    document = api.get("/openapi.json")
+
+    names = set(document.get_json()["components"]["schemas"])
+
+    assert set(re.findall(r'"#/components/schemas/([^"]*)"', document.text)) <= names
 
 
 @pytest.mark.timeout(SECONDS + 10)
