@@ -351,7 +351,7 @@ def test_nothing_is_lost_doubled_or_overtaken(settings: MakeSettings) -> None:
 
 
 profile = profile_of(
-    max_examples=60,
+    max_examples=40,
     database=None,
     # Shrinking would take minutes of Redis; a failure prints its steps, and its seed repeats it.
     phases=(Phase.explicit, Phase.generate),

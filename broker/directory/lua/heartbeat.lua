@@ -12,6 +12,8 @@ if instance_id ~= '' and stored[2] and stored[2] ~= instance_id then
 end
 
 local now = server_ms()
+-- A removal first lets this pass when Redis is out of memory: nobody dies of that.
+redis.call('ZREM', heartbeats, agent_id)
 redis.call('HSET', agent, 'last_seen', now)
 if reported ~= '' then redis.call('HSET', agent, 'reported_status', reported) end
 redis.call('ZADD', heartbeats, now, agent_id)

@@ -143,6 +143,8 @@ end
 local function settle(limit)
   local armed = redis.call('ZSCORE', alarms, agent_id)
   if not armed or tonumber(armed) > now then return end
+  -- A removal first, for the sake of a Redis that is out of memory; it is set again at the end.
+  redis.call('ZREM', alarms, agent_id)
 
   for _, entry in ipairs(due_in(leased, limit)) do
     local id, delivery = entry[1], entry[2]
@@ -187,9 +189,5 @@ local function settle(limit)
     local at = first[2] and tonumber(first[2])
     if at and (not earliest or at < earliest) then earliest = at end
   end
-  if earliest then
-    redis.call('ZADD', alarms, earliest, agent_id)
-  else
-    redis.call('ZREM', alarms, agent_id)
-  end
+  if earliest then redis.call('ZADD', alarms, earliest, agent_id) end
 end

@@ -7,7 +7,9 @@ local function refuse_session(epoch)
   if epoch ~= '' and tonumber(epoch) < tonumber(current) then return { 'stale_epoch', current } end
 end
 
+-- A removal first: it lets the script pass when Redis is out of memory, and needs no more room after.
 local function touch_session()
+  redis.call('ZREM', heartbeats, agent_id)
   redis.call('HSET', agent, 'last_seen', now)
   redis.call('ZADD', heartbeats, now, agent_id)
 end

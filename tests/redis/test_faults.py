@@ -1,0 +1,195 @@
+"""Redis without its scripts, without memory, killed, restarted or away."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from broker.kernel.errors import StorageFullError, StorageUnavailableError
+from broker.kernel.events import DeliveryState
+from broker.kernel.ids import AgentId
+from broker.messaging.queue import Accepted
+from broker.wiring import build_broker
+from tests.conftest import MakeSettings, RedisUnderTest
+from tests.redis.servers import Server, binary_for, running
+from tests.redis.stage import Stage, ids, token
+
+BOB = AgentId("bob")
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server of this test's own, durable as the embedded one."""
+    binary = binary_for(request.config.getoption("--redis"))
+    with running(binary, appendonly="yes", appendfsync="always") as started:
+        yield started
+
+
+@pytest.fixture
+def own_stage(server: Server, settings: MakeSettings) -> Iterator[Stage]:
+    """A stage on that server."""
+    chosen = settings(redis_url=server.url, jobs_redis_url=server.url)
+    stage = Stage(broker=build_broker(chosen), settings=chosen)
+    stage.broker.prepare()
+    stage.register("alice", "bob", "carol")
+    yield stage
+    stage.broker.redis.client.close()
+    stage.broker.jobs.client.close()
+
+
+def flush_scripts(redis: RedisUnderTest) -> None:
+    for node in redis.nodes:
+        with node.client() as client:
+            client.script_flush()
+
+
+def test_every_step_survives_the_loss_of_all_scripts(
+    stage: Stage, redis_under_test: RedisUnderTest
+) -> None:
+    stage.register("carol")
+    steps: list[Callable[[], object]] = [
+        lambda: stage.register("bob"),
+        stage.send,
+        lambda: stage.send(("bob", "carol")),
+        stage.broker.router.sweep,
+        stage.broker.router.drain,
+        lambda: stage.ack(stage.lease_one()),
+        lambda: stage.broker.inboxes.reject(
+            BOB, (held := stage.lease_one()).message.id, token(held), delay_ms=0
+        ),
+        stage.settle,
+    ]
+
+    for step in steps:
+        flush_scripts(redis_under_test)
+        step()
+
+    assert len(stage.inbox("bob")) == 1
+    assert len(stage.inbox("carol")) == 1
+
+
+def test_many_transitions_in_one_trip_survive_the_loss_of_all_scripts(
+    stage: Stage, redis_under_test: RedisUnderTest
+) -> None:
+    names = [f"agent-{number}" for number in range(20)]
+    stage.register(*names)
+    flush_scripts(redis_under_test)
+
+    results = stage.broker.queue.send_many([stage.draft(name) for name in names])
+
+    assert all(isinstance(result, Accepted) for result in results)
+
+
+def exhaust_memory(server: Server) -> None:
+    with server.client() as client:
+        client.config_set("maxmemory", 1)
+
+
+def test_without_memory_nothing_is_accepted_and_nothing_half_done(
+    own_stage: Stage, server: Server
+) -> None:
+    exhaust_memory(server)
+    with server.client() as client:
+        before = client.dbsize()
+
+    with pytest.raises(StorageFullError) as refused:
+        own_stage.send(idempotency_key="k1")
+    with pytest.raises(StorageFullError):
+        own_stage.broker.queue.send_many([own_stage.draft() for _ in range(300)])
+
+    assert refused.value.retry_after_seconds
+    with server.client() as client:
+        assert client.dbsize() == before
+        client.config_set("maxmemory", 0)
+    assert own_stage.deliver(idempotency_key="k1") in own_stage.inbox()
+
+
+def test_without_memory_what_was_accepted_is_still_routed_leased_and_finished(
+    own_stage: Stage, server: Server
+) -> None:
+    one, both = own_stage.send(), own_stage.send(("bob", "carol"))
+    everyone, due = own_stage.send("broadcast"), own_stage.send(delay_ms=1)
+    exhaust_memory(server)
+
+    drain_without_the_doorbell(own_stage)
+
+    first, second, third, fourth = own_stage.lease()
+    assert ids([first, second, third, fourth]) == [one, both, everyone, due]
+    own_stage.ack(first)
+    own_stage.broker.inboxes.extend(BOB, both, token(second), lease_ms=5000)
+    own_stage.broker.inboxes.reject(BOB, everyone, token(third), permanent=True)
+    own_stage.broker.inboxes.reject(BOB, due, token(fourth), delay_ms=0)
+    own_stage.settle()
+    assert own_stage.state(one) is DeliveryState.ACKNOWLEDGED
+    assert own_stage.lease_one().message.id == due
+
+
+def test_without_memory_agents_still_read_and_live(own_stage: Stage, server: Server) -> None:
+    own_stage.deliver()
+    held = own_stage.lease_one()
+    exhaust_memory(server)
+
+    own_stage.broker.agents.heartbeat(BOB)
+    own_stage.ack(held)
+    assert own_stage.lease() == []
+
+
+def test_without_memory_time_still_passes(own_stage: Stage, server: Server) -> None:
+    held = own_stage.deliver(ttl_ms=300)
+    own_stage.lease_one(lease_ms=3_600_000)
+    expiring = own_stage.deliver(ttl_ms=300)
+    returning = own_stage.deliver()
+    own_stage.lease(limit=2, lease_ms=100)
+    own_stage.outlive(expiring)
+    exhaust_memory(server)
+
+    own_stage.settle()
+
+    assert own_stage.inbox() == [returning]
+    assert own_stage.state(expiring) is DeliveryState.EXPIRED
+    assert own_stage.state(held) is DeliveryState.LEASED
+
+
+def drain_without_the_doorbell(stage: Stage) -> None:
+    """The jobs' Redis is out of memory too, so that nothing can ring."""
+    router = stage.broker.router
+    partitions = [stage.broker.keys.partition_for(AgentId("alice"))]
+    batches = router._store.take(partitions, "someone", 500)
+    done = router._route(batches, "someone")
+    router._store.release(done, "someone")
+
+
+def test_what_was_accepted_is_still_there_after_kill_9(own_stage: Stage, server: Server) -> None:
+    accepted = [own_stage.send() for _ in range(50)]
+    own_stage.route()
+    held = own_stage.lease(limit=10)
+    for one in held[:5]:
+        own_stage.ack(one)
+
+    server.kill()
+    with pytest.raises(StorageUnavailableError) as away:
+        own_stage.send()
+    assert away.value.retry_after_seconds
+    server.start()
+
+    assert own_stage.inbox() == accepted[10:]
+    for one in held[5:]:
+        own_stage.ack(one)
+    assert own_stage.send()
+    assert all(own_stage.state(name) is DeliveryState.ACKNOWLEDGED for name in accepted[:10])
+
+
+def test_a_reader_that_waits_survives_a_restart(own_stage: Stage, server: Server) -> None:
+    assert own_stage.lease(wait_seconds=0.1) == []
+    server.kill()
+    server.start()
+    identifier = own_stage.deliver()
+
+    assert ids(own_stage.lease(wait_seconds=5)) == [identifier]
+
+
+def test_a_read_only_server_is_not_ready(own_stage: Stage, server: Server) -> None:
+    with server.client() as client:
+        client.replicaof("127.0.0.1", 1)
+
+    with pytest.raises(StorageUnavailableError):
+        own_stage.send()
