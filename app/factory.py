@@ -6,7 +6,8 @@ import structlog
 from apiflask import APIFlask
 
 from app import websocket
-from app.house import House
+from app.context import AppContext
+from app.foreign_pages import refuse_foreign_pages
 from app.metrics import count_requests
 from app.openapi import describe
 from app.paths import check_ids
@@ -26,7 +27,7 @@ def create_app(settings: Settings | None = None, broker: Broker | None = None) -
     use.
     """
     settings = settings or load_settings()
-    house = House(broker or build_broker(settings), settings)
+    context = AppContext(broker or build_broker(settings), settings)
     app = APIFlask(
         "app",
         title="Waystation",
@@ -36,7 +37,8 @@ def create_app(settings: Settings | None = None, broker: Broker | None = None) -
         spec_path=f"{PREFIX}/openapi.json",
     )
     app.url_map.merge_slashes = False
-    house.move_in(app)
+    context.attach_to(app)
+    refuse_foreign_pages(app)
     check_ids(app)
     answer_errors(app)
     describe(app)
@@ -45,9 +47,9 @@ def create_app(settings: Settings | None = None, broker: Broker | None = None) -
         app.register_blueprint(resource, url_prefix=PREFIX)
     for resource in AT_ROOT:
         app.register_blueprint(resource)
-    websocket.register(app, house)
+    websocket.register(app, context)
     try:
-        house.prepare()
+        context.prepare()
     except StorageUnavailableError as error:
         _log.warning("station.waits_for_redis", error=error.detail)
     return app

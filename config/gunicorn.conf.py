@@ -60,11 +60,11 @@ def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001
 
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401
     """Tell the application when its worker stops: WebSockets and long polls would go on."""
-    house = worker.wsgi.extensions["waystation"]
+    context = worker.wsgi.extensions["waystation"]
 
     def stop(number: int, frame: FrameType | None) -> None:
         # It takes locks, which a handler that interrupts the event loop may not wait for.
-        gevent.spawn(house.stop)
+        gevent.spawn(context.stop)
         worker.handle_exit(number, frame)
 
     signal.signal(signal.SIGTERM, stop)

@@ -8,8 +8,8 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response
 
+from app.context import broker
 from app.errors import problem
-from app.house import broker
 from app.json_document import answer
 from app.rest.operation import operation
 from app.schemas.dead_letters import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response, request
 
+from app.context import broker, context
 from app.errors import problem
-from app.house import broker, house
 from app.json_document import answer
 from app.rest.operation import operation
 from app.schemas.deliveries import (
@@ -50,7 +50,7 @@ def _fetched(agent_id: AgentId, query: Fetch) -> Response:
             lease_ms=query.lease_ms,
             wait_seconds=query.wait_ms / 1000,
             epoch=query.epoch,
-            stop=house().stopping,
+            stop=context().stopping,
         )
     )
     return answer(InboxView(messages=[delivered(one) for one in found]))

@@ -8,7 +8,7 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response
 
-from app.house import broker
+from app.context import broker
 from app.json_document import answer
 from app.rest.operation import operation
 from app.schemas.batches import BATCH, BatchView, as_results, drafts_of

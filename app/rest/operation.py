@@ -8,15 +8,21 @@ from typing import Any, Final
 
 from flask import Response, request
 
+from app.context import context
 from app.errors import MEDIA_TYPE as PROBLEM
 from app.errors import STATUS_OF, Problem
-from app.house import house
 from app.json_document import MEDIA_TYPE, received
 from app.schemas.shape import HeaderShape, QueryShape, Shape
 
 View = Callable[..., Response]
 
-_EVERY: Final = ("not_found", "invalid_fields", "internal_error", "storage_unavailable")
+_EVERY: Final = (
+    "foreign_origin",
+    "not_found",
+    "invalid_fields",
+    "internal_error",
+    "storage_unavailable",
+)
 _WITH_BODY: Final = ("malformed", "request_too_large", "unsupported_media_type")
 _RETRY_AFTER: Final = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
@@ -48,7 +54,7 @@ def operation(
             # The request itself: each use of Flask's proxy would look it up again.
             asked = request._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001
             if body is not None:
-                limit = house().max_batch_bytes if batch else house().max_message_bytes
+                limit = context().max_batch_bytes if batch else context().max_message_bytes
                 arguments["body"] = body.read(received(asked, limit=limit, optional=optional))
             if query is not None:
                 arguments["query"] = query.read_query(asked.args.lists())

@@ -7,7 +7,7 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response, current_app, request
 
-from app.house import broker, house
+from app.context import broker, context
 from app.json_document import answer
 from app.metrics import exposition
 from app.rest.operation import operation
@@ -45,14 +45,16 @@ def is_alive() -> Response:
 @operation("isReady", answers={200: ReadyView}, errors=("not_ready",))
 def is_ready() -> Response:
     """Say whether every part of the station is there, or name those that are not."""
-    return answer(ready_view(house().readiness.check()), headers=_UNCACHED)
+    return answer(ready_view(context().readiness.check()), headers=_UNCACHED)
 
 
 @probes.get("/metrics")
 @operation("getMetrics", answers={200: None}, hidden=True)
 def metrics() -> Response:
     """The metrics of the station for Prometheus."""
-    text, content_type = exposition(current_app, house().health, request.headers.get("Accept", ""))
+    text, content_type = exposition(
+        current_app, context().health, request.headers.get("Accept", "")
+    )
     return Response(text, content_type=content_type, headers=_UNCACHED)
 
 

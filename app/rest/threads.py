@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response
 
-from app.house import broker
+from app.context import broker
 from app.json_document import answer
 from app.rest.operation import operation
 from app.schemas.lists import PAGE, MessagesView, Page

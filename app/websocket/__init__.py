@@ -31,7 +31,7 @@ from apiflask import APIBlueprint
 from flask import Flask, request
 from flask_sock import Sock
 
-from app.house import House
+from app.context import AppContext
 from app.websocket.channel import Channel, Socket
 from app.websocket.connections import Connections
 from app.websocket.handshake import admit
@@ -43,9 +43,9 @@ _PING_SECONDS: Final = 15
 _HEARTBEATS_BEFORE_STALE: Final = 3
 
 
-def register(app: Flask, house: House) -> None:
+def register(app: Flask, context: AppContext) -> None:
     """Add the WebSocket to an application that gunicorn serves."""
-    settings = house.settings
+    settings = context.settings
     connections = Connections()
     terms = Terms(
         hello_seconds=_HELLO_SECONDS,
@@ -58,11 +58,11 @@ def register(app: Flask, house: House) -> None:
     def check_handshake() -> None:
         admit(request)
         # A handshake is refused, like any other call, while Redis was never there.
-        house.prepare()
+        context.prepare()
 
     @sock.route("/ws/<agent_id>", bp=blueprint)  # type: ignore[untyped-decorator]
     def serve(ws: Socket, agent_id: str) -> None:
-        Session(Channel(ws), AgentId(agent_id), house.broker, connections, terms).run()
+        Session(Channel(ws), AgentId(agent_id), context.broker, connections, terms).run()
 
     app.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": _PING_SECONDS,
@@ -70,4 +70,4 @@ def register(app: Flask, house: House) -> None:
         "thread_class": functools.partial(threading.Thread, daemon=True),
     }
     app.register_blueprint(blueprint)
-    house.at_stop(connections.end_all)
+    context.at_stop(connections.end_all)

@@ -104,3 +104,15 @@ def test_the_unexpected_tells_nothing_but_where_to_look(
     assert response.content_type == "application/problem+json"
     assert response.get_json()["code"] == "internal_error"
     assert "innards" not in response.text
+
+
+def test_a_browser_may_not_ask_for_another_site(api: Api) -> None:
+    api.send()
+
+    inbox = "/agents/bob/inbox"
+    refused = api.call("GET", inbox, headers={"Sec-Fetch-Site": "cross-site"})
+    own = api.call("GET", inbox, headers={"Sec-Fetch-Site": "same-origin"})
+
+    assert refused.status_code == 403
+    assert refused.get_json()["code"] == "foreign_origin"
+    assert len(own.get_json()["messages"]) == 1

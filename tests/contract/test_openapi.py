@@ -13,7 +13,7 @@ from apiflask import APIFlask
 from flask import Response
 from werkzeug.serving import make_server
 
-from app.house import House
+from app.context import AppContext
 from broker.wiring import Broker
 from tests.contract.conftest import Api
 
@@ -25,8 +25,8 @@ SECONDS = 170  # about 20 on an idle machine
 @pytest.fixture
 def served(application: APIFlask, broker: Broker) -> Iterator[str]:
     """The application on a port; it routes after each answer, and its long polls answer at once."""
-    house: House = application.extensions["waystation"]
-    house.stopping.set()
+    context: AppContext = application.extensions["waystation"]
+    context.stopping.set()
 
     @application.after_request
     def route(response: Response) -> Response:

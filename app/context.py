@@ -19,7 +19,7 @@ _ESCAPED: Final = 6
 """JSON may write one byte as six: `\\u0041`."""
 
 
-class House:
+class AppContext:
     """The broker and what an application needs beside it.
 
     `stopping` is set when the process is asked to end, so that long polls answer at once.
@@ -73,17 +73,17 @@ class House:
             end()
         self._broker.arrivals.wake_all()
 
-    def move_in(self, app: Flask) -> None:
-        """Be the house of this application."""
+    def attach_to(self, app: Flask) -> None:
+        """Make this what the routes of `app` find."""
         app.extensions[_EXTENSION] = self
 
 
-def house() -> House:
-    """The house of the application that serves the current request."""
-    found: House = current_app.extensions[_EXTENSION]
+def context() -> AppContext:
+    """The context of the application that serves the current request."""
+    found: AppContext = current_app.extensions[_EXTENSION]
     return found
 
 
 def broker() -> Broker:
     """The broker of the application that serves the current request."""
-    return house().broker
+    return context().broker
