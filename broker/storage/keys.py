@@ -201,7 +201,7 @@ class Keys:
 
     @_key(type="string", lifetime="permanent", owner="messaging")
     def swept_at(self, partition: Partition) -> str:
-        """The server's time in ms at one of the last sweeps: it tells when the clock is set back."""
+        """The server's time in ms at one of the last sweeps: tells when the clock is set back."""
         return f"{self._tags[partition]}swept_at"
 
     @_key(type="zset", lifetime="until the next sweep", owner="messaging")
