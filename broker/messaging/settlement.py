@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import structlog
+
 from broker.kernel.clock import Clock
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, MessageId, Partition
@@ -24,6 +26,8 @@ _HISTORY: Final = 500
 # it left still finds the receipt. Longer than a drainer may hold a batch.
 _RECEIPT_MARGIN_MS: Final = 10_000
 
+_log = structlog.get_logger(__name__)
+
 
 class Settlement:
     """Lets what came due happen (SPEC M6, M9, M17, D1)."""
@@ -38,15 +42,17 @@ class Settlement:
 
     def sweep(self) -> int:
         """Settle every inbox in which something has come due, and conclude every verdict."""
-        now = self._clock()
         done = 0
-        for partition, work in self._store.due(now).items():
+        for partition, work in self._store.due().items():
+            if work.set_back:
+                _log.warning("settlement.clock_was_set_back", partition=partition)
+                self._store.shift(partition)
             if work.alarms:
-                done += self._settle(partition, now)
+                done += self._settle(partition, work.now)
             if work.verdicts:
                 done += self._conclude(partition)
             if work.letters:
-                done += self._dead_letters.retry_due(partition, now, _LETTERS)
+                done += self._dead_letters.retry_due(partition, work.now, _LETTERS)
         return done
 
     def trim(self) -> int:

@@ -20,6 +20,12 @@ from broker.storage.scripts import Argument, Call, Outcome, Script
 _LUA: Final = Path(__file__).parent / "lua"
 _BELL_MS: Final = 1000
 
+# A clock that goes back by less than the step does no harm; the mark by which it is noticed is
+# renewed this often; and so long may pass between noticing it and moving what depends on it.
+_CLOCK_STEP_MS: Final = 2_000
+_CLOCK_MARK_MS: Final = 5_000
+_CLOCK_MARGIN_MS: Final = 60_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Admission:
@@ -34,11 +40,13 @@ class Admission:
 
 
 class Due(NamedTuple):
-    """How much has come due in a partition: inboxes, verdicts to conclude, dead letters."""
+    """How much has come due in a partition at `now` (server ms): see due.lua."""
 
+    now: int
     alarms: int
     verdicts: int
     letters: int
+    set_back: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -355,27 +363,48 @@ class MessageStore:
             ]
         )
 
-    def due(self, now_ms: int) -> dict[Partition, Due]:
+    def due(self) -> dict[Partition, Due]:
         """The partitions in which there is something for a sweep to do; one trip for all."""
         partitions = [Partition(number) for number in self.keys.all_partitions()]
-        counts = iter(
-            self.redis.commands(
-                [
-                    command
-                    for partition in partitions
-                    for command in (
-                        ("ZCOUNT", self.keys.alarms(partition), "-inf", now_ms),
-                        ("ZCARD", self.keys.concluded(partition)),
-                        ("ZCOUNT", self.keys.dead_due(partition), "-inf", now_ms),
-                    )
-                ]
-            )
+        outcomes = self.redis.call_many(
+            [
+                self._scripts["due"].bind(
+                    keys={
+                        "alarms": self.keys.alarms(partition),
+                        "concluded": self.keys.concluded(partition),
+                        "dead_due": self.keys.dead_due(partition),
+                        "swept_at": self.keys.swept_at(partition),
+                        "set_back": self.keys.set_back(partition),
+                    },
+                    args={"step_ms": _CLOCK_STEP_MS, "mark_ms": _CLOCK_MARK_MS},
+                )
+                for partition in partitions
+            ]
         )
-        return {
-            partition: due
-            for partition in partitions
-            if any(due := Due(alarms=next(counts), verdicts=next(counts), letters=next(counts)))
+        found = {
+            partition: Due(*map(_int, outcome.values))
+            for partition, outcome in zip(partitions, outcomes, strict=True)
         }
+        return {partition: due for partition, due in found.items() if any(due[1:])}
+
+    def shift(self, partition: Partition) -> None:
+        """Let leases and waits follow the server's clock, which was set back."""
+        key = self.keys.set_back(partition)
+        names = self.redis.command("ZRANGE", key, 0, -1)
+        self.redis.call_many(
+            [
+                self._scripts["shift"].bind(
+                    keys={
+                        "leased": self.keys.leased(agent),
+                        "waiting": self.keys.waiting(agent),
+                        "alarms": self.keys.alarms(partition),
+                        "set_back": key,
+                    },
+                    args={"agent_id": agent, "margin_ms": _CLOCK_MARGIN_MS},
+                )
+                for agent in (AgentId(name.decode()) for name in names)
+            ]
+        )
 
     # --- between the two --------------------------------------------------------------------
 

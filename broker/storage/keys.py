@@ -199,6 +199,16 @@ class Keys:
         """Agents by the earliest moment in ms at which something of their inbox falls due."""
         return f"{self._tags[partition]}alarms"
 
+    @_key(type="string", lifetime="permanent", owner="messaging")
+    def swept_at(self, partition: Partition) -> str:
+        """The server's time in ms at one of the last sweeps: tells when the clock is set back."""
+        return f"{self._tags[partition]}swept_at"
+
+    @_key(type="zset", lifetime="until the next sweep", owner="messaging")
+    def set_back(self, partition: Partition) -> str:
+        """Agents whose leases and waits must follow a clock that was set back, by how many ms."""
+        return f"{self._tags[partition]}set_back"
+
     @_key(type="zset", lifetime="until concluded", owner="messaging")
     def concluded(self, partition: Partition) -> str:
         """Outbox: `<verdict> <message id> <agent>` whose sender's side has yet to be told."""
