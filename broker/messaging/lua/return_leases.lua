@@ -23,13 +23,7 @@ for _, id in ipairs(ids) do
     returned = returned + 1
     note_attempt(delivery, now, 'returned', '')
     if counted == '0' then delivery[ATTEMPT] = delivery[ATTEMPT] - 1 end
-    if delivery[EXPIRES_AT] <= now then
-      finish(id, delivery, 'expired')
-    elseif delivery[ATTEMPT] >= delivery[MAX_ATTEMPTS] then
-      bury(id, delivery, 'attempts_exhausted', 'the session that held it ended', true)
-    else
-      requeue(id, delivery, 'delivery.returned')
-    end
+    come_back(id, delivery, 'the session that held it ended')
   end
 end
 publish_events()

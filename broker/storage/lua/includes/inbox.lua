@@ -110,6 +110,17 @@ local function bury(id, delivery, reason, last_error, retryable)
   bury_letter(id, delivery, reason, last_error, retryable)
 end
 
+-- An attempt ended without a verdict: the next one begins, if there is time and there are any left.
+local function come_back(id, delivery, last_error)
+  if delivery[EXPIRES_AT] <= now then
+    finish(id, delivery, 'expired')
+  elseif delivery[ATTEMPT] >= delivery[MAX_ATTEMPTS] then
+    bury(id, delivery, 'attempts_exhausted', last_error, true)
+  else
+    requeue(id, delivery, 'delivery.returned')
+  end
+end
+
 -- The deliveries of a timed set that came due, each with its id.
 local function due_in(timed, limit)
   local due = {}
@@ -149,13 +160,7 @@ local function settle(limit)
   for _, entry in ipairs(due_in(leased, limit)) do
     local id, delivery = entry[1], entry[2]
     note_attempt(delivery, now, 'lease_ended', '')
-    if delivery[EXPIRES_AT] <= now then
-      finish(id, delivery, 'expired')
-    elseif delivery[ATTEMPT] >= delivery[MAX_ATTEMPTS] then
-      bury(id, delivery, 'attempts_exhausted', 'the lease ended without an acknowledgement', true)
-    else
-      requeue(id, delivery, 'delivery.returned')
-    end
+    come_back(id, delivery, 'the lease ended without an acknowledgement')
   end
   write_finished()
   for _, entry in ipairs(due_in(waiting, limit)) do
