@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -48,6 +49,9 @@ Reply = Any
 _RETRY_AFTER_SECONDS: Final = 1.0
 _CONNECT_TIMEOUT_SECONDS: Final = 2.0
 _REPLY_TIMEOUT_SECONDS: Final = 10.0
+# Of one process. A web process serves thousands at a time; redis-py refuses more than a hundred
+# connections where one should only wait for its turn.
+_AT_ONCE: Final = 64
 
 # Answers of a server that is there but can't serve now: failing over, a replica, a slow script.
 _PASSING: Final = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError)
@@ -142,6 +146,7 @@ class Redis:
     def __init__(self, client: Client) -> None:
         self.client = client
         self._shared = GroupCommit(self._carry_out)
+        self._turn = threading.BoundedSemaphore(_AT_ONCE)
 
     def call(self, call: Call) -> Outcome:
         """Carry out one transition."""
@@ -173,7 +178,7 @@ class Redis:
 
     def command(self, *command: Argument) -> Reply:
         """One plain command."""
-        with translated():
+        with self._turn, translated():
             return self.client.execute_command(*command)  # type: ignore[no-untyped-call]
 
     def commands(self, commands: Sequence[Command]) -> list[Any]:
@@ -197,14 +202,14 @@ class Redis:
     def _trip(self, commands: Sequence[Command]) -> list[Reply]:
         if len(commands) == 1:
             return [self._alone(commands[0])]
-        with translated(), self.client.pipeline(transaction=False) as pipeline:
+        with self._turn, translated(), self.client.pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
             return pipeline.execute(raise_on_error=False)
 
     def _alone(self, command: Command) -> Reply:
         """A trip of one, which costs half of what a pipeline does."""
-        with translated():
+        with self._turn, translated():
             try:
                 return self.client.execute_command(*command)  # type: ignore[no-untyped-call]
             except ResponseError as error:
