@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 
 from app.websocket.frames import Hello, Ref
@@ -26,6 +27,12 @@ class Client:
     greeted: bool = False
     greeting_ref: Ref | None = None
     begun: bool = False
+    _name: str = field(default_factory=lambda: f"connection:{secrets.token_hex(8)}")
+
+    @property
+    def holder(self) -> str:
+        """Under which name it holds leases: its instance's, or else one of the connection alone."""
+        return self.instance_id or self._name
 
     def greet(self, hello: Hello, ref: Ref | None) -> None:
         """Take what a hello says; what was pushed before it stays as it was."""

@@ -221,14 +221,13 @@ class Session:
     # --- pushing ----------------------------------------------------------------------------
 
     def _resume(self) -> None:
-        """Push again what this instance still holds on lease and this connection never had.
+        """Push again what is on lease for this client and was never pushed on this connection.
 
-        What exceeds the credit goes back to the inbox, from where it comes in its turn.
+        An earlier connection of the instance had it, or Redis went away before it could answer a
+        lease. What exceeds the credit goes back to the inbox, from where it comes in its turn.
         """
         client = self._client
-        if client.instance_id is None:
-            return
-        held = self._broker.inboxes.held(client.agent, client.instance_id, epoch=client.epoch)
+        held = self._broker.inboxes.held(client.agent, client.holder, epoch=client.epoch)
         again = [one for one in held if one.lease and not client.window.holds(one.lease)]
         room = client.window.free(system_clock())
         self._broker.inboxes.give_back(
@@ -254,10 +253,12 @@ class Session:
                 client.agent,
                 Wanted(limit=limit),
                 epoch=client.epoch,
-                holder=client.instance_id or "",
+                holder=client.holder,
             )
         except StorageUnavailableError:
+            # It may have been carried out all the same.
             self._inbox.may_hold_more = True
+            self._heartbeat_at = 0.0
             raise
         if len(delivered) == limit:
             self._inbox.set()
