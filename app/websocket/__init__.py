@@ -11,14 +11,16 @@ Frames are JSON objects with a `type`, as DESIGN section 4 lists them; `ref` tie
   does not take within 20 s ends the connection.
 - **Resuming.** What was pushed to an `instance_id` stays leased when the connection drops. Its next
   connection gets the same messages again, with the same tokens and attempts, before anything new.
-  The newest connection of an instance ends the older one. What was pushed to a client without an
-  instance goes back to the inbox at once.
+  An instance has one connection: the newest ends the older one in the same web process, where
+  there are several processes the pings do. What was pushed to a client without an instance goes
+  back to the inbox at once, and does not count as an attempt.
 - **Sessions** (SPEC R8). A hello with an instance or an epoch claims that session; when a newer one
   registers, the connection is closed.
 - **Closing.** 1009 frame too large, 1011 defect, 1012 server stops: connect again. 4400 too many
   bad frames in a row, 4404 unknown agent, 4409 a newer session or connection has taken over.
 
-An open connection counts as a sign of life. Peers that vanished are noticed by pings, within 30 s.
+An open connection counts as a sign of life. Pings go out every 15 s; a client that has not answered
+one by the next has vanished, or does not read. Libraries answer them while the client reads.
 """
 
 from __future__ import annotations
