@@ -37,9 +37,15 @@ class QueueModel:
     """All copies, and the order in which they came to their inboxes."""
 
     copies: dict[MessageId, Copy] = dataclasses.field(default_factory=dict)
+    number: int = 0
     arrival: int = 0
     arrived: dict[MessageId, int] = dataclasses.field(default_factory=dict)
     keys: dict[tuple[str, str], MessageId] = dataclasses.field(default_factory=dict)
+
+    def next_number(self) -> int:
+        """The next place in line for routing."""
+        self.number += 1
+        return self.number
 
     def in_state(self, *states: str) -> list[Copy]:
         return [copy for copy in self.copies.values() if copy.state in states]

@@ -78,13 +78,14 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(choice=CHOICE, to=RECIPIENTS, priority=PRIORITIES)
     def supersede(self, choice: int, to: str, priority: int) -> None:
         old = self._any(list(self.model.copies.values()), choice)
-        before = old.state
+        at_once = old.state == "delayed" or (
+            old.state == "ingress" and not self._may_be_taken(old.sender)
+        )
         self._send(old.sender, to, priority, 3, supersedes=old.id)
-        if before in {"ingress", "delayed"}:
-            old.state = "superseded"
-        elif before in {"queued", "waiting", "taken"}:
+        if not at_once:
             # The routing of the new one withdraws it: let that happen before anything else does.
             self.route()
+        if at_once or old.state in {"queued", "waiting"}:
             old.state = "superseded"
 
     def _send(
@@ -103,7 +104,7 @@ class QueueMachine(RuleBasedStateMachine):
             recipient=to,
             priority=priority,
             max_attempts=attempts,
-            number=len(self.model.copies),
+            number=self.model.next_number(),
             state="delayed" if fields.get("delay_ms") else "ingress",
         )
         self.model.copies[identifier] = copy
@@ -115,7 +116,9 @@ class QueueMachine(RuleBasedStateMachine):
         for number in self.stage.broker.keys.all_partitions():
             self.stage.shift(self.stage.broker.keys.delayed(number), -HOUR_MS)  # type: ignore[arg-type]
         for copy in self.model.in_state("delayed"):
-            copy.state = "ingress"
+            # It lines up now, behind what was sent while it waited.
+            copy.state, copy.number = "ingress", self.model.next_number()
+        self.route()
 
     # --- routing ----------------------------------------------------------------------------
 
@@ -269,20 +272,19 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(choice=CHOICE)
     def cancel(self, choice: int) -> None:
         copy = self._any(list(self.model.copies.values()), choice)
-        if copy.state == "taken":
-            self.route()
+        if self._may_be_taken(copy.sender):
+            self.route()  # what a dead router held must be routed anew first
         if copy.state in {"delayed", "ingress", "queued", "waiting"}:
-            if self.stage.broker.redis.command("EXISTS", self._taken(copy.sender)):
-                self.route()  # what a dead router held must be routed anew first
             self.stage.broker.withdrawals.cancel(copy.id)
             copy.state = "cancelled"
         else:
             with pytest.raises(NotWaitingError):
                 self.stage.broker.withdrawals.cancel(copy.id)
 
-    def _taken(self, sender: str) -> str:
+    def _may_be_taken(self, sender: str) -> bool:
         keys = self.stage.broker.keys
-        return keys.taken(keys.partition_for(AgentId(sender)))
+        key = keys.taken(keys.partition_for(AgentId(sender)))
+        return bool(self.stage.broker.redis.command("EXISTS", key))
 
     @precondition(lambda self: self.model.in_state("dead"))
     @rule()
