@@ -27,7 +27,7 @@ def create_app(settings: Settings | None = None, broker: Broker | None = None) -
     use.
     """
     settings = settings or load_settings()
-    context = AppContext(broker or build_broker(settings), settings)
+    context = AppContext(broker or build_broker(settings, answers_first=True), settings)
     app = APIFlask(
         "app",
         title="Waystation",

@@ -5,17 +5,17 @@ from __future__ import annotations
 from flask import Flask, Response, request
 
 
-class _NoWebSockets:
-    """What config/gunicorn.conf.py looks for in an application; this one has nothing to end."""
+class _House:
+    """What config/gunicorn.conf.py tells that the worker stops; here nothing has to know."""
 
-    def end_all(self) -> None:
+    def stop(self) -> None:
         """Do nothing."""
 
 
 def create_app() -> Flask:
     """The application, as gunicorn serves it beside the station, by the same configuration."""
     app = Flask("echo")
-    app.extensions["waystation-websocket"] = _NoWebSockets()
+    app.extensions["waystation"] = _House()
 
     @app.post("/echo")
     def echo() -> Response:

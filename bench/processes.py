@@ -34,6 +34,9 @@ _LOAD_SECONDS: Final = 120.0
 _QUEUE_MAX_DEPTH: Final = 2_000_000
 
 
+_Process = subprocess.Popen[bytes]
+
+
 class BenchError(Exception):
     """A process of the benchmark did not do its part; the message says where to look."""
 
@@ -72,21 +75,17 @@ def station() -> Iterator[Station]:
     data_dir = Path(tempfile.mkdtemp(prefix="bench-", dir=var))
     port, echo_port = _free_port(), _free_port()
     started = time.perf_counter()
-    with (
-        _running("station", [sys.executable, "-m", "station"], data_dir / "station", port) as pid,
-    ):
-        wait_until(
-            lambda: _answers(f"http://127.0.0.1:{port}/health/ready"), "the station is ready"
-        )
+    with _running("station", [sys.executable, "-m", "station"], data_dir / "station", port) as main:
+        wait_until(_answers(main, port, "/health/ready"), "the station is ready")
         ready_after_seconds = time.perf_counter() - started
         gunicorn = ["-m", "gunicorn", "-c", "config/gunicorn.conf.py", "bench.echo:create_app()"]
-        with _running("echo", [sys.executable, *gunicorn], data_dir / "echo", echo_port):
-            wait_until(lambda: _answers(f"http://127.0.0.1:{echo_port}/health"), "the echo answers")
+        with _running("echo", [sys.executable, *gunicorn], data_dir / "echo", echo_port) as echo:
+            wait_until(_answers(echo, echo_port, "/health"), "the echo answers")
             yield Station(
                 port=port,
                 echo_port=echo_port,
                 data_dir=data_dir,
-                pid=pid,
+                pid=main.pid,
                 redis_url=(data_dir / "station" / "redis" / "url").read_text().strip(),
                 ready_after_seconds=ready_after_seconds,
             )
@@ -127,7 +126,7 @@ def wait_until(condition: Callable[[], Any], what: str, *, within: float = START
 
 
 @contextmanager
-def _running(name: str, command: list[str], data_dir: Path, port: int) -> Iterator[int]:
+def _running(name: str, command: list[str], data_dir: Path, port: int) -> Iterator[_Process]:
     """Run a process of the station's code; its output goes to a file beside its data."""
     data_dir.mkdir()
     inherited = {
@@ -146,7 +145,7 @@ def _running(name: str, command: list[str], data_dir: Path, port: int) -> Iterat
             command, cwd=ROOT, env=environ, stdout=stream, stderr=subprocess.STDOUT
         )
     try:
-        yield process.pid
+        yield process
     except BenchError as error:
         raise BenchError(f"{error}\nThe output of the {name} is in {output}") from error
     finally:
@@ -164,9 +163,16 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own loopback URL
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+def _answers(process: _Process, port: int, path: str) -> Callable[[], bool]:
+    """Whether a process answers 200. Raises `BenchError` when it has ended."""
+
+    def answers() -> bool:
+        if process.poll() is not None:
+            raise BenchError(f"It ended with {process.returncode} before it answered {path}")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as response:
+                return bool(response.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    return answers

@@ -34,6 +34,7 @@ from broker.routing.engine import RoutingContext
 from broker.routing.router import Router
 from broker.routing.store import RoutingStore
 from broker.routing.targets import named_recipients
+from broker.storage.bell_ringer import BellRinger
 from broker.storage.connection import Redis, connect, subscriber
 from broker.storage.doorbell import Doorbell
 from broker.storage.keys import Keys
@@ -114,8 +115,14 @@ def message_policy(settings: Settings) -> MessagePolicy:
     )
 
 
-def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
-    """Put the broker together. Connects lazily: Redis may come later, or go and come back."""
+def build_broker(
+    settings: Settings, *, clock: Clock = system_clock, answers_first: bool = False
+) -> Broker:
+    """Put the broker together. Connects lazily: Redis may come later, or go and come back.
+
+    A broker that `answers_first` wakes the router after its caller has gone on; such a process must
+    not fork once it has sent a message.
+    """
     if settings.redis_url is None:
         raise ValueError("the settings name no Redis")
     policy = message_policy(settings)
@@ -148,7 +155,7 @@ def build_broker(settings: Settings, *, clock: Clock = system_clock) -> Broker:
         Neighbours(
             named_recipients=named_recipients,
             near_names=agents.near_names,
-            ring=doorbell.ring,
+            ring=BellRinger(doorbell.ring).ring if answers_first else doorbell.ring,
         ),
     )
     processes = Processes(redis, keys, clock)
