@@ -1,9 +1,12 @@
 """How gunicorn serves the application: `gunicorn -c config/gunicorn.conf.py`, the web process."""
 
+import contextlib
 import logging
 import os
 import shutil
 import signal
+import socket
+import weakref
 from types import FrameType
 from typing import Any
 
@@ -65,6 +68,31 @@ def post_worker_init(worker: Any) -> None:  # noqa: ANN401
     def stop(number: int, frame: FrameType | None) -> None:
         # It takes locks, which a handler that interrupts the event loop may not wait for.
         gevent.spawn(context.stop)
+        gevent.spawn(_close_idle)
         worker.handle_exit(number, frame)
 
     signal.signal(signal.SIGTERM, stop)
+
+
+# Connections between two requests. A worker that stops waits for every connection, and a client
+# that keeps one open would make it wait until it is killed.
+_idle: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+
+def pre_request(worker: Any, req: Any) -> None:  # noqa: ANN401, ARG001
+    """Note that a connection is in use."""
+    _idle.discard(req.unreader.sock)
+
+
+def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:  # noqa: ANN401, ARG001
+    """Note that a connection was answered; while the worker stops, it gets no further request."""
+    _idle.add(req.unreader.sock)
+    if not worker.alive:
+        _close_idle()
+
+
+def _close_idle() -> None:
+    for connection in list(_idle):
+        # Its reader finds the end of the stream; on the socket itself, gevent would raise there.
+        with contextlib.suppress(OSError), connection.dup() as twin:  # it may have just ended
+            twin.shutdown(socket.SHUT_RD)

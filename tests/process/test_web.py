@@ -39,3 +39,15 @@ def test_a_long_poll_is_answered_when_the_station_stops(tmp_path: Path) -> None:
 
     waiting.join(timeout=20)
     assert [(one.status_code, one.json()) for one in answers] == [(200, {"messages": []})]
+
+
+def test_a_connection_without_a_request_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    with running(tmp_path / "station") as station, requests.Session() as session:
+        assert session.get(f"{station.url}/health", timeout=10).ok  # and the connection stays open
+
+        assert station.stop() == 0
+
+        said = (station.data_dir / "log" / "web.log").read_text()
+        # gunicorn kills a worker that does not end by itself, and then there is no such line.
+        assert "Worker exiting" in said
+        assert "error" not in said.replace("gunicorn.error", "")
