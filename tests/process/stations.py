@@ -56,8 +56,11 @@ class Station:
 
     def find(self, *words: str) -> psutil.Process | None:
         """Return the process whose command line ends with these words, if it runs."""
-        matches = (p for p in self.descendants() if command_of(p)[-len(words) :] == list(words))
-        return next(matches, None)
+        return next(iter(self.find_all(*words)), None)
+
+    def find_all(self, *words: str) -> list[psutil.Process]:
+        """Return the processes whose command line ends with these words."""
+        return [p for p in self.descendants() if command_of(p)[-len(words) :] == list(words)]
 
     def get(self, *words: str, within: float = 10) -> psutil.Process:
         what = f"a process `{' '.join(words)}`"
