@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -127,7 +128,7 @@ def build_broker(
         raise ValueError("the settings name no Redis")
     policy = message_policy(settings)
     keys = Keys(settings.namespace, settings.partitions)
-    redis = Redis(connect(settings.redis_url))
+    redis = Redis(partial(connect, settings.redis_url))
     jobs = Redis(connect(settings.jobs_redis_url or settings.redis_url))
     doorbell = Doorbell(jobs, keys)
     store = MessageStore(redis, keys, policy)

@@ -134,7 +134,8 @@ def redis_url(about: str, *, name: str, schemes: tuple[str, ...]) -> Any:
         try:
             parts = urlsplit(value)
             complete = bool(parts.path if parts.scheme == "unix" else parts.hostname)
-            _ = parts.port  # reading it is what checks it
+            for host in parts.netloc.rpartition("@")[2].split(","):  # Sentinels may be several
+                _ = urlsplit(f"//{host}").port  # reading it is what checks it
         except ValueError:
             complete = False
         if not complete or parts.scheme not in schemes:

@@ -4,7 +4,9 @@
 |---|---|
 | `redis://`, `rediss://`, `unix://` | one server |
 | `redis+cluster://host:port` | Redis Cluster, found from any of its nodes |
-| `redis+sentinel://host:port/<master name>` | the master that Sentinel names |
+| `redis+sentinel://host:port,host:port/<master name>` | the master that the Sentinels name |
+
+User and password are those of the servers with the data, `?sentinel_password=` the Sentinels' own.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -49,6 +52,7 @@ Reply = Any
 _RETRY_AFTER_SECONDS: Final = 1.0
 _CONNECT_TIMEOUT_SECONDS: Final = 2.0
 _REPLY_TIMEOUT_SECONDS: Final = 10.0
+_SENTINEL_PORT: Final = 26_379
 # Of one process. A web process serves thousands at a time; redis-py refuses more than a hundred
 # connections where one should only wait for its turn.
 _AT_ONCE: Final = 64
@@ -73,18 +77,31 @@ def connect(url: str, *, blocking: bool = False) -> Client:
     parts = urlsplit(url)
     if parts.scheme == "redis+cluster":
         node = urlunsplit(parts._replace(scheme="redis"))
-        cluster: Any = RedisCluster.from_url(node, **options)
+        cluster: Any = RedisCluster.from_url(node, retry=Retry(NoBackoff(), 0), **options)
         return cluster  # type: ignore[no-any-return] # offers the same commands
     options["retry"] = Retry(NoBackoff(), 0)
     if parts.scheme == "redis+sentinel":
-        sentinel = Sentinel(  # type: ignore[no-untyped-call]
-            [(parts.hostname or "127.0.0.1", parts.port or 26379)],
-            sentinel_kwargs={"password": parts.password} if parts.password else None,
-        )
-        name = parts.path.strip("/") or "mymaster"
-        master: Client = sentinel.master_for(name, **options)  # type: ignore[no-untyped-call]
-        return master
+        return _named_by_sentinels(parts, options)
     return redis.Redis.from_url(url, **options)
+
+
+def _named_by_sentinels(parts: SplitResult, options: dict[str, Any]) -> Client:
+    asked = dict(options)
+    asked["socket_timeout"] = _CONNECT_TIMEOUT_SECONDS
+    for password in parse_qs(parts.query).get("sentinel_password", []):
+        asked["password"] = password
+    hosts = [urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(",")]
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        [(host.hostname or "127.0.0.1", host.port or _SENTINEL_PORT) for host in hosts],
+        sentinel_kwargs=asked,
+    )
+    name = parts.path.strip("/") or "mymaster"
+    if parts.username:
+        options["username"] = unquote(parts.username)
+    if parts.password:
+        options["password"] = unquote(parts.password)
+    master: Client = sentinel.master_for(name, **options)  # type: ignore[no-untyped-call]
+    return master
 
 
 @contextmanager
@@ -143,10 +160,16 @@ class Redis:
     done anything; the call is then repeated with the script's text.
     """
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, client: Client | Callable[[], Client]) -> None:
+        """`client` may be what makes it: a cluster's client connects when it is made."""
+        self._connect = client if callable(client) else lambda: client
         self._shared = GroupCommit(self._carry_out)
         self._turn = threading.BoundedSemaphore(_AT_ONCE)
+
+    @cached_property
+    def client(self) -> Client:
+        """The client, made when it is first needed."""
+        return self._connect()
 
     def call(self, call: Call) -> Outcome:
         """Carry out one transition."""

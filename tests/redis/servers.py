@@ -38,6 +38,7 @@ class Server:
     port: int
     password: str
     options: dict[str, str]
+    is_sentinel: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -51,16 +52,23 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it has loaded its data."""
+        command: list[Path | str] = [self.binary, "-"]
+        if self.is_sentinel:
+            # It writes what it learns into its file.
+            file = self.directory / "sentinel.conf"
+            file.write_text(self._configuration())
+            command = [self.binary, file, "--sentinel"]
         with (self.directory / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [self.binary, "-"],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 preexec_fn=partial(die_with_parent, parent_pid=os.getpid()),  # noqa: PLW1509 - the hook is tiny
             )
         assert self.process.stdin is not None
-        self.process.stdin.write(self._configuration().encode())
+        if not self.is_sentinel:
+            self.process.stdin.write(self._configuration().encode())
         self.process.stdin.close()
         until(self._answers, within=START_SECONDS, what=f"a Redis server in {self.directory}")
 
@@ -97,10 +105,15 @@ class Server:
             "port": str(self.port),
             "dir": f'"{self.directory}"',
             "requirepass": self.password,
-            "masterauth": self.password,
-            "save": '""',
-            "maxmemory-policy": "noeviction",
-        } | self.options
+        }
+        if not self.is_sentinel:
+            options |= {
+                "masterauth": self.password,
+                "save": '""',
+                "maxmemory-policy": "noeviction",
+                "repl-diskless-sync-delay": "0",
+            }
+        options |= self.options
         return "".join(f"{name} {value}\n" for name, value in options.items())
 
 
@@ -117,21 +130,21 @@ def binary_for(choice: str) -> Path:
     return system_server() if choice == "system" else find_server()
 
 
-def new_server(binary: Path, **options: str) -> Server:
+def new_server(binary: Path, *, password: str | None = None, **options: str) -> Server:
     """Return a server that has yet to be started, in a directory of its own."""
     return Server(
         binary=binary,
         directory=Path(tempfile.mkdtemp(prefix="waystation-redis-")),
         port=_free_port(),
-        password=secrets.token_hex(8),
+        password=password or secrets.token_hex(8),
         options={name.replace("_", "-"): value for name, value in options.items()},
     )
 
 
 @contextmanager
-def running(binary: Path, **options: str) -> Iterator[Server]:
+def running(binary: Path, *, password: str | None = None, **options: str) -> Iterator[Server]:
     """Give a running server, and leave nothing of it."""
-    server = new_server(binary, **options)
+    server = new_server(binary, password=password, **options)
     try:
         server.start()
         yield server
@@ -141,10 +154,11 @@ def running(binary: Path, **options: str) -> Iterator[Server]:
 
 
 @contextmanager
-def running_cluster(binary: Path) -> Iterator[list[Server]]:
-    """Give the nodes of a cluster that serves all slots."""
+def running_cluster(binary: Path, *, replicas: bool = False) -> Iterator[list[Server]]:
+    """Give the nodes of a cluster that serves all slots, and after them a replica of each."""
     nodes = [
-        new_server(binary, cluster_enabled="yes", cluster_node_timeout="2000") for _ in range(NODES)
+        new_server(binary, cluster_enabled="yes", cluster_node_timeout="1000")
+        for _ in range(2 * NODES if replicas else NODES)
     ]
     for node in nodes:
         node.password = nodes[0].password
@@ -165,13 +179,13 @@ def cluster_url(nodes: list[Server]) -> str:
 
 
 def _form_cluster(nodes: list[Server]) -> None:
-    share = SLOTS // len(nodes)
+    share = SLOTS // NODES
     for number, node in enumerate(nodes):
-        first = number * share
-        last = SLOTS - 1 if number == len(nodes) - 1 else first + share - 1
         with node.client() as client:
-            client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
             client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+            if number < NODES:
+                last = SLOTS - 1 if number == NODES - 1 else (number + 1) * share - 1
+                client.execute_command("CLUSTER ADDSLOTSRANGE", number * share, last)
             if number:
                 client.execute_command("CLUSTER MEET", "127.0.0.1", nodes[0].port)
 
@@ -179,6 +193,37 @@ def _form_cluster(nodes: list[Server]) -> None:
         return all(_knows_all(node, len(nodes)) for node in nodes)
 
     until(is_formed, within=START_SECONDS, what="a cluster that serves all slots")
+    for master, replica in zip(nodes, nodes[NODES:], strict=False):
+        with master.client() as client:
+            name = client.execute_command("CLUSTER MYID").decode()
+        with replica.client() as client:
+            client.execute_command("CLUSTER REPLICATE", name)
+        until(partial(is_in_step, replica), within=START_SECONDS, what="a replica in step")
+
+
+def is_in_step(replica: Server) -> bool:
+    """Whether it has all that its master has."""
+    with replica.client() as client:
+        return bool(client.info("replication").get("master_link_status") == "up")
+
+
+@contextmanager
+def running_sentinel(master: Server, *, password: str) -> Iterator[Server]:
+    """Give a Sentinel that watches a master under the name `waystation`, and decides alone."""
+    sentinel = new_server(master.binary, password=password)
+    sentinel.options = {
+        "sentinel monitor": f"waystation 127.0.0.1 {master.port} 1",
+        "sentinel auth-pass": f"waystation {master.password}",
+        "sentinel down-after-milliseconds": "waystation 500",
+        "sentinel failover-timeout": "waystation 5000",
+    }
+    sentinel.is_sentinel = True
+    try:
+        sentinel.start()
+        yield sentinel
+    finally:
+        sentinel.kill()
+        shutil.rmtree(sentinel.directory, ignore_errors=True)
 
 
 def _knows_all(node: Server, count: int) -> bool:
