@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 Clock = Callable[[], int]
 """Returns milliseconds since the epoch."""
 
 MILLISECONDS: Final = 1000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def system_clock() -> int:
@@ -21,12 +22,12 @@ def system_clock() -> int:
 
 def to_ms(moment: datetime) -> int:
     """An aware moment as milliseconds since the epoch."""
-    return round(moment.timestamp() * MILLISECONDS)
+    return round((moment - _EPOCH) / timedelta(milliseconds=1))
 
 
 def from_ms(milliseconds: int) -> datetime:
     """Milliseconds since the epoch as an aware UTC moment."""
-    return datetime.fromtimestamp(milliseconds / MILLISECONDS, tz=UTC)
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def rfc3339(milliseconds: int) -> str:

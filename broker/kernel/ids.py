@@ -73,7 +73,7 @@ def new_id(prefix: str, *, at_ms: int, partition: Partition, entropy: int | None
 
 def is_id(text: str) -> bool:
     """Whether `text` has the form of one of our ids."""
-    return _IDENTIFIER.match(text) is not None
+    return _IDENTIFIER.fullmatch(text) is not None
 
 
 def partition_of(identifier: str, partitions: int) -> Partition:

@@ -40,7 +40,7 @@ def migrate(redis: Redis, keys: Keys, migrations: Sequence[Migration] = MIGRATIO
     data is newer or laid out otherwise.
     """
     newest = migrations[-1].version if migrations else BASE_VERSION
-    claim = Script.load(_LUA, "claim_layout")
+    claim, reach = Script.load(_LUA, "claim_layout"), Script.load(_LUA, "reach_version")
     outcome = redis.call(
         claim.bind(
             keys={"station": keys.station()},
@@ -61,5 +61,7 @@ def migrate(redis: Redis, keys: Keys, migrations: Sequence[Migration] = MIGRATIO
     for migration in migrations:
         if migration.version > version:
             migration.apply(redis, keys)
-            redis.command("HSET", keys.station(), "version", migration.version)
+            redis.call(
+                reach.bind(keys={"station": keys.station()}, args={"version": migration.version})
+            )
     return newest

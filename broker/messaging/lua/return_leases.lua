@@ -1,6 +1,6 @@
 -- Put leased messages back at once: those named as pairs of id and token, or else all of them.
--- A return that is not the consumer's failure (`counted` = 0) does not use up an attempt.
 -- outcomes: returned
+-- A return that is not the consumer's failure (`counted` = 0) does not use up an attempt.
 local agent, inbox, leased, waiting, expiring, deliveries, receipts, leaving, alarms, concluded, dead_letters, dead_index, dead_due, sequence, counters, activity, heartbeats = unpack(KEYS)
 local agent_id, policy_packed, limit, counted = unpack(ARGV)
 -- include: inbox
