@@ -200,7 +200,9 @@ class DeadLetters:
         for identifier in heapq.merge(
             *(self._index(partition) for partition in partitions), reverse=True
         ):
+            # What died meanwhile has moved the rest: nothing is listed again.
             if before is None or identifier < before:
+                before = identifier
                 yield identifier
 
     def _index(self, partition: Partition) -> Iterator[DeadLetterId]:

@@ -148,6 +148,7 @@ class MessageArchive:
             bound = created_ms(before)
             highest = bound if highest == "+inf" else min(bound, int(highest))
         lowest = "-inf" if wanted.since is None else wanted.since
+        last = None if before is None else (created_ms(before), before)
         start = 0
         while True:
             entries = self._store.redis.command(
@@ -162,7 +163,9 @@ class MessageArchive:
             )
             for name, score in zip(entries[::2], entries[1::2], strict=True):
                 entry = (int(score), MessageId(name.decode()))
-                if before is None or entry < (created_ms(before), before):
+                # What came meanwhile has moved the rest: nothing is listed again.
+                if last is None or entry < last:
+                    last = entry
                     yield entry
             if len(entries) < 2 * _PAGE:
                 return
