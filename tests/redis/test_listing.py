@@ -42,7 +42,7 @@ def test_more_than_one_scan_of_a_partition_is_listed_once(stage: Stage) -> None:
 def test_what_comes_while_a_list_is_read_puts_nothing_on_it_twice(stage: Stage) -> None:
     sent = send_many(stage, 450)
     archive = stage.broker.archive
-    names = []
+    names: list[MessageId] = []
 
     for name in archive._newest_first(Listing(), None):
         if len(names) == 100:
