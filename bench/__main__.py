@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from bench.figures import Figure, Unit
 from bench.machine import describe
 from bench.pace import FULL, QUICK, USUAL, Pace
 from bench.processes import BenchError, Station, station
+from broker.kernel.errors import BrokerError
 from config.settings import ROOT
 
 RESULTS: Final = ROOT / "bench" / "results"
@@ -54,7 +56,10 @@ def _measure(pace: Pace, only: Sequence[str]) -> report.Result:
         for name, measure in parts.items():
             if not only or name in only:
                 print(f"measuring {name} ...", file=sys.stderr, flush=True)
-                figures += measure()
+                try:
+                    figures += measure()
+                except (BenchError, BrokerError, OSError, http.client.HTTPException) as error:
+                    print(f"  not measured: {error or type(error).__name__}", file=sys.stderr)
         return report.result(pace.name, describe(broker.redis), figures)
 
 

@@ -103,14 +103,17 @@ def raw_scripts(task: RawScripts) -> Measured:
 
 
 def _child(module: str, task: msgspec.Struct) -> Measured:
-    done = subprocess.run(
-        [sys.executable, "-m", module],
-        cwd=ROOT,
-        input=msgspec.json.encode(task),
-        stdout=subprocess.PIPE,
-        timeout=_LOAD_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", module],
+            cwd=ROOT,
+            input=msgspec.json.encode(task),
+            stdout=subprocess.PIPE,
+            timeout=_LOAD_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BenchError(f"{module} took more than {_LOAD_SECONDS:g} seconds") from None
     if done.returncode != 0:
         raise BenchError(f"{module} failed with {done.returncode}")
     return msgspec.json.decode(done.stdout, type=Measured)
