@@ -19,6 +19,16 @@ from bench.processes import BenchError, Station, station
 from broker.kernel.errors import BrokerError
 from config.settings import ROOT
 
+_PARTS: Final = (
+    "start",
+    "idle",
+    "single",
+    "batch",
+    "end-to-end",
+    "half-load",
+    "memory",
+    "depth",
+)
 RESULTS: Final = ROOT / "bench" / "results"
 
 
@@ -50,6 +60,7 @@ def _measure(pace: Pace, only: Sequence[str]) -> report.Result:
             "single": lambda: throughput.single_posts(running, broker, pace),
             "batch": lambda: throughput.batches(running, broker, pace),
             "end-to-end": lambda: throughput.end_to_end(running, broker, pace),
+            "half-load": lambda: throughput.half_load(running, broker, pace),
             "memory": lambda: storage.memory(running, pace),
             "depth": lambda: storage.depth(running, pace),
         }
@@ -89,7 +100,7 @@ def _options() -> argparse.Namespace:
         "--only",
         nargs="+",
         default=(),
-        choices=("start", "idle", "single", "batch", "end-to-end", "memory", "depth"),
+        choices=(*_PARTS,),
         help="only these parts; the result is not kept",
     )
     parser.add_argument("--label", help="the last part of the result's file name")

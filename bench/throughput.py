@@ -6,10 +6,13 @@ import statistics
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
+from bench.crowd import Crowd
 from bench.figures import Figure, Unit
 from bench.load import Load, Measured
 from bench.pace import Pace
-from bench.processes import Station, raw_scripts, under_load, wait_until
+from bench.processes import Station, crowd, raw_scripts, under_load, wait_until
 from bench.raw_scripts import RawScripts
 from bench.statistics import median_of_ratios
 from broker.kernel.ids import AgentId, Partition
@@ -168,8 +171,41 @@ def end_to_end(station: Station, broker: Broker, pace: Pace) -> list[Figure]:
     ]
 
 
-def _register(broker: Broker, name: str) -> tuple[str, ...]:
-    agents = tuple(f"{name}{number}" for number in range(_INBOXES))
+def half_load(station: Station, broker: Broker, pace: Pace) -> list[Figure]:
+    """Half the single POSTs that the station takes, to many agents on WebSockets."""
+    load = Load(
+        port=station.port,
+        seconds=pace.seconds,
+        senders=_CONNECTIONS,
+        recipients=_register(broker, "busy"),
+        body_bytes=_BODY_BYTES,
+    )
+    rate = under_load(load).sent_per_second / 2
+    _wait_until_routed(broker)
+    agents = _register(broker, "connected", pace.agents)
+    with crowd(Crowd(port=station.port, agents=agents)) as received:
+        sent = under_load(
+            msgspec.structs.replace(
+                load, seconds=pace.end_to_end_seconds, recipients=agents, per_second=rate
+            )
+        )
+        _wait_until_routed(broker)
+    found = received[0]
+    return [
+        Figure(
+            name="crowd_p99",
+            what=f"half load, {len(agents):,} agents on WebSockets, p99",
+            value=found.way_p99_ms,
+            unit=Unit.MILLISECONDS,
+            p50_ms=found.way_p50_ms,
+            p99_ms=found.way_p99_ms,
+            beside=f"{found.messages:,} at {sent.sent_per_second:,.0f}/s" + _refused([sent]),
+        )
+    ]
+
+
+def _register(broker: Broker, name: str, count: int = _INBOXES) -> tuple[str, ...]:
+    agents = tuple(f"{name}{number}" for number in range(count))
     for agent in agents:
         broker.agents.register(AgentId(agent), changes={})
     return agents
