@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,8 +16,19 @@ from bench.figures import Figure, Unit
 from bench.machine import describe
 from bench.pace import FULL, QUICK, USUAL, Pace
 from bench.processes import BenchError, Station, station
+from broker.kernel.errors import BrokerError
 from config.settings import ROOT
 
+_PARTS: Final = (
+    "start",
+    "idle",
+    "single",
+    "batch",
+    "end-to-end",
+    "half-load",
+    "memory",
+    "depth",
+)
 RESULTS: Final = ROOT / "bench" / "results"
 
 
@@ -48,13 +60,17 @@ def _measure(pace: Pace, only: Sequence[str]) -> report.Result:
             "single": lambda: throughput.single_posts(running, broker, pace),
             "batch": lambda: throughput.batches(running, broker, pace),
             "end-to-end": lambda: throughput.end_to_end(running, broker, pace),
+            "half-load": lambda: throughput.half_load(running, broker, pace),
             "memory": lambda: storage.memory(running, pace),
             "depth": lambda: storage.depth(running, pace),
         }
         for name, measure in parts.items():
             if not only or name in only:
                 print(f"measuring {name} ...", file=sys.stderr, flush=True)
-                figures += measure()
+                try:
+                    figures += measure()
+                except (BenchError, BrokerError, OSError, http.client.HTTPException) as error:
+                    print(f"  not measured: {error or type(error).__name__}", file=sys.stderr)
         return report.result(pace.name, describe(broker.redis), figures)
 
 
@@ -84,7 +100,7 @@ def _options() -> argparse.Namespace:
         "--only",
         nargs="+",
         default=(),
-        choices=("start", "idle", "single", "batch", "end-to-end", "memory", "depth"),
+        choices=(*_PARTS,),
         help="only these parts; the result is not kept",
     )
     parser.add_argument("--label", help="the last part of the result's file name")

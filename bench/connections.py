@@ -14,6 +14,8 @@ from typing import Final, Protocol
 
 _CHUNK: Final = 262_144
 _STALLED_SECONDS: Final = 20.0
+# How long before a connection that had nothing to ask is tried again.
+_IDLE_SECONDS: Final = 0.002
 
 
 class Role(Protocol):
@@ -89,7 +91,7 @@ def drive(port: int, roles: Sequence[Role], goes_on: Callable[[], bool]) -> floa
             selector.register(connection.socket, selectors.EVENT_READ, connection)
         started = heard = time.perf_counter()
         while _ask(connections, goes_on=goes_on()):
-            ready = selector.select(timeout=0.05)
+            ready = selector.select(timeout=_IDLE_SECONDS)
             for key, _ in ready:
                 if key.data.receive():
                     key.data.finish()

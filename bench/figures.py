@@ -71,6 +71,7 @@ TARGETS: Final[dict[str, Target]] = {
     "idle_post_p99": _at_most(10),
     "idle_websocket_p50": _at_most(5),
     "idle_websocket_p99": _at_most(20),
+    "crowd_p99": _at_most(100),
     "depth": _at_most(1.3),
     "memory_per_message": _at_most(900),
     "memory_idle": _at_most(350),

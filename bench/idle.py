@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 import psutil
@@ -95,7 +95,10 @@ def _measure(
         done = time.perf_counter()
         if response.status != 202:
             raise BenchError(f"a message was answered {response.status}")
-        found, arrived = arrivals.get(timeout=_ARRIVES_WITHIN_SECONDS)
+        try:
+            found, arrived = arrivals.get(timeout=_ARRIVES_WITHIN_SECONDS)
+        except Empty:
+            raise BenchError(f"message {number} to {agent} did not arrive") from None
         if found != str(number):
             raise BenchError(f"message {number} was sent and {found} arrived")
         if number >= _WARM_UP:

@@ -16,7 +16,10 @@ _WARM_UP = 0.2
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """What to do: send to `recipients` (or echo), and fetch from those inboxes if asked to."""
+    """What to do: send to `recipients` (or echo), and fetch from those inboxes if asked to.
+
+    `per_second` is the most requests of all senders; without it they send as fast as they can.
+    """
 
     port: int
     seconds: float
@@ -28,6 +31,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     fetches: bool = False
     fetch_limit: int = 100
     most_on_the_way: int | None = None
+    per_second: float | None = None
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +79,7 @@ def _roles(load: Load, tally: Tally) -> Sequence[Role]:
             body_bytes=load.body_bytes,
             batch=load.batch,
             most_on_the_way=load.most_on_the_way,
+            pause_seconds=load.senders / load.per_second if load.per_second else 0,
         )
         for number in range(load.senders)
     ]

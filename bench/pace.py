@@ -15,6 +15,7 @@ class Pace:
     pairs: int
     end_to_end_seconds: float
     idle_calls: int
+    agents: int
     stored: int
     deep: int
     depth_rounds: int
@@ -26,6 +27,7 @@ QUICK: Final = Pace(
     pairs=2,
     end_to_end_seconds=3.0,
     idle_calls=100,
+    agents=200,
     stored=10_000,
     deep=20_000,
     depth_rounds=10,
@@ -36,6 +38,7 @@ USUAL: Final = Pace(
     pairs=5,
     end_to_end_seconds=6.0,
     idle_calls=300,
+    agents=1_000,
     stored=20_000,
     deep=100_000,
     depth_rounds=30,
@@ -46,6 +49,7 @@ FULL: Final = Pace(
     pairs=7,
     end_to_end_seconds=15.0,
     idle_calls=1_000,
+    agents=1_000,
     stored=20_000,
     deep=1_000_000,
     depth_rounds=60,

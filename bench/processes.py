@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
+from bench.crowd import Crowd, Received
 from bench.load import Load, Measured
 from bench.raw_scripts import RawScripts
 from broker.wiring import Broker, build_broker
@@ -102,15 +103,45 @@ def raw_scripts(task: RawScripts) -> Measured:
     return _child("bench.raw_scripts", task)
 
 
-def _child(module: str, task: msgspec.Struct) -> Measured:
-    done = subprocess.run(
-        [sys.executable, "-m", module],
+@contextmanager
+def crowd(task: Crowd) -> Iterator[list[Received]]:
+    """Agents that are connected inside; what they received stands in the list afterwards."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.crowd"],
         cwd=ROOT,
-        input=msgspec.json.encode(task),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        timeout=_LOAD_SECONDS,
-        check=False,
     )
+    received: list[Received] = []
+    try:
+        if process.stdin is None or process.stdout is None:
+            raise TypeError(process)
+        process.stdin.write(msgspec.json.encode(task) + b"\n")
+        process.stdin.flush()
+        if process.stdout.readline() != b"ready\n":
+            raise BenchError(f"{len(task.agents)} agents could not connect")
+        yield received
+        answer, _ = process.communicate(timeout=STOP_SECONDS)
+        received.append(msgspec.json.decode(answer, type=Received))
+    except (msgspec.DecodeError, subprocess.TimeoutExpired, BrokenPipeError) as error:
+        raise BenchError(f"bench.crowd failed: {error}") from error
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _child(module: str, task: msgspec.Struct) -> Measured:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", module],
+            cwd=ROOT,
+            input=msgspec.json.encode(task),
+            stdout=subprocess.PIPE,
+            timeout=_LOAD_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BenchError(f"{module} took more than {_LOAD_SECONDS:g} seconds") from None
     if done.returncode != 0:
         raise BenchError(f"{module} failed with {done.returncode}")
     return msgspec.json.decode(done.stdout, type=Measured)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,7 +54,8 @@ class Echoed:
 class Sender:
     """Sends to the recipients in turn, `batch` messages a request; pauses when too many wait.
 
-    Each body begins with the time of its request, so that its recipient knows how long it took.
+    It keeps `pause_seconds` from one request to the next. Each body begins with the time of its
+    request, so that its recipient knows how long it took.
     """
 
     def __init__(
@@ -65,8 +67,11 @@ class Sender:
         body_bytes: int,
         batch: int | None = None,
         most_on_the_way: int | None = None,
+        pause_seconds: float = 0,
     ) -> None:
         self._tally = tally
+        self._pause_seconds = pause_seconds
+        self._next_at = time.perf_counter() + random.random() * pause_seconds
         self._path = f"{ENTRANCE}/messages" + ("/batch" if batch else "")
         self._batch = batch
         self._most = most_on_the_way
@@ -82,6 +87,9 @@ class Sender:
         if self._most is not None and self._tally.on_the_way >= self._most:
             return None
         now = time.perf_counter()
+        if now < self._next_at:
+            return None
+        self._next_at = max(self._next_at + self._pause_seconds, now - self._pause_seconds)
         if self._batch is None:
             return post(self._path, (self._next_item() % now).encode())
         items = ",".join([self._next_item() % now for _ in range(self._batch)])

@@ -35,6 +35,10 @@ _COMMIT: Final = 2_000
 # listens for a moment before it leaves: under a steady stream one job serves hundreds of messages.
 _QUIET_SECONDS: Final = 0.005
 _POLL_SECONDS: Final = 0.001
+# A round costs five trips and four flushes to disk, whether it routes one message or hundreds. So
+# rounds that catch up with their senders keep this distance, in which more can come together; the
+# first one of a drainer does not wait.
+_ROUND_SECONDS: Final = 0.004
 # Yet it ends in the end, and has a new job sent for what is left: the sweep that waits behind it in
 # the same queue must run, and a process that is asked to stop must come to its end.
 _LONGEST_SECONDS: Final = 1.0
@@ -69,10 +73,14 @@ class Router:
         end = time.monotonic() + _LONGEST_SECONDS
         routed = 0
         turns: dict[Partition, None] = {}
+        began = 0.0
         while time.monotonic() < end:
+            if not turns:
+                time.sleep(max(0.0, began + _ROUND_SECONDS - time.monotonic()))
             turns |= dict.fromkeys(self._rings(token, patiently=not turns))
             if not turns:
                 return routed
+            began = time.monotonic()
             group = list(turns)[:_TOGETHER]
             batches = self._store.take(group, token, _BATCH // len(group))
             done = self._route(batches, token)
