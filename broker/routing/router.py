@@ -88,7 +88,9 @@ class Router:
             routed += sum(map(len, done.values()))
             for partition in group:
                 del turns[partition]
-            turns |= dict.fromkeys(name for name in batches if name not in drained)
+            unfinished = [name for name in batches if name not in drained]
+            # Who had no turn, because another's broadcasts took all of this one, comes first.
+            turns |= dict.fromkeys(sorted(unfinished, key=done.__contains__))
         self._hand_over(list(turns), token)
         return routed
 

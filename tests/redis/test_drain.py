@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -252,3 +252,24 @@ def test_a_broadcast_goes_to_those_whom_its_first_router_meant(stage: Stage) -> 
     states = {one.agent_id: one.state for one in stage.broker.archive.receipts(identifier)}
     assert states == {"bob": DeliveryState.QUEUED, "carol": DeliveryState.DEAD}
     assert stage.inbox("newcomer") == []
+
+
+def test_one_who_broadcasts_does_not_keep_others_waiting(make_stage: MakeStage) -> None:
+    stage = make_stage(partitions=64)
+    stage.register(*(f"agent-{number}" for number in range(100)))
+    keys, store = stage.broker.keys, stage.broker.router._store
+    names = sorted((f"sender-{n}" for n in range(20)), key=lambda n: keys.partition_for(AgentId(n)))
+    loud, quiet = names[0], names[-1]
+    release, rounds = store.release, []
+
+    def note(done: Mapping[Partition, Sequence[MessageId]], token: str) -> set[Partition]:
+        rounds.append(set(done))
+        return release(done, token)
+
+    store.release = note  # type: ignore[method-assign]
+    stage.broker.queue.send_many([stage.draft("broadcast", loud) for _ in range(100)])
+    stage.send("bob", quiet)
+    stage.route()
+
+    assert len(rounds) > 3
+    assert keys.partition_for(AgentId(quiet)) in rounds[0] | rounds[1]
