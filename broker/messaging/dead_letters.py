@@ -14,6 +14,7 @@ from broker.kernel.errors import (
     ConflictError,
     DeadLetterNotFoundError,
     MessageNotFoundError,
+    UnknownAgentError,
 )
 from broker.kernel.ids import AgentId, DeadLetterId, MessageId, Partition
 from broker.messaging.delivery import Attempt, attempts_from
@@ -112,7 +113,8 @@ class DeadLetters:
     def retry(self, identifier: DeadLetterId) -> MessageId:
         """Put the message back into the inbox, with its attempts anew; its id.
 
-        Raises `DeadLetterNotFoundError`, `DeadLetterClosedError`, `MessageNotFoundError`.
+        Raises `DeadLetterNotFoundError`, `DeadLetterClosedError`, `MessageNotFoundError`;
+        `UnknownAgentError` when nobody is there to read it.
         """
         letter = self.get(identifier)
         if letter.status is not DeadLetterStatus.OPEN:
@@ -131,6 +133,8 @@ class DeadLetters:
             raise _unknown(identifier)
         if outcome.name == "closed":
             raise _closed(identifier, outcome.values[0])
+        if outcome.name == "unknown_agent":
+            raise UnknownAgentError([letter.agent_id])
         return letter.message_id
 
     def resolve(self, identifier: DeadLetterId, resolution: str) -> None:

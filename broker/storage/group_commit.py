@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
+
+from broker.kernel.errors import StorageUnavailableError
+
+_RETRY_AFTER_SECONDS: Final = 1.0
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
@@ -81,9 +85,17 @@ class GroupCommit(Generic[Request, Reply]):
             for one in group:
                 one.replies = replies[start : start + len(one.requests)]
                 start += len(one.requests)
-        except BaseException as error:  # noqa: BLE001 - every caller of the group raises it
+        except Exception as error:  # noqa: BLE001 - every caller of the group raises it
             for one in group:
                 one.error = error
+        except BaseException:
+            # The leader was interrupted (a greenlet that is killed); that is not the others' end.
+            for one in group:
+                one.error = StorageUnavailableError(
+                    "The trip to Redis was interrupted. Send the same again.",
+                    retry_after_seconds=_RETRY_AFTER_SECONDS,
+                )
+            raise
         finally:
             self._hand_over()
             for one in group:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from broker.kernel.errors import DeadLetterNotFoundError, MessageNotFoundError
+from broker.kernel.errors import DeadLetterNotFoundError, MessageNotFoundError, UnknownAgentError
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, DeadLetterId
 from broker.messaging.dead_letters import (
@@ -231,4 +231,6 @@ def test_what_waits_for_a_deleted_agent_becomes_dead_letters(stage: Stage) -> No
 
     assert {one.message_id for one in letters(stage)} == {queued, leased}
     assert {one.reason for one in letters(stage)} == {"agent_deleted"}
+    with pytest.raises(UnknownAgentError):
+        stage.broker.dead_letters.retry(letters(stage)[0].id)
     assert stage.state(queued) is DeliveryState.DEAD

@@ -266,7 +266,7 @@ def test_one_who_broadcasts_does_not_keep_others_waiting(make_stage: MakeStage) 
         rounds.append(set(done))
         return release(done, token)
 
-    store.release = note  # type: ignore[method-assign]
+    store.release = note  # type: ignore[method-assign,assignment]
     stage.broker.queue.send_many([stage.draft("broadcast", loud) for _ in range(100)])
     stage.send("bob", quiet)
     stage.route()

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from broker.kernel.errors import StorageUnavailableError
 from broker.storage.group_commit import GroupCommit
 
 _DEADLINE_SECONDS = 10
@@ -26,6 +27,8 @@ class _Ferry:
             assert self.may_arrive.wait(_DEADLINE_SECONDS)
         if 13 in requests:
             raise ConnectionError("the ferry sank")
+        if 99 in requests:
+            raise SystemExit("the captain was called away")
         return [2 * request for request in requests]
 
 
@@ -105,3 +108,22 @@ def test_many_callers_each_get_their_own_replies() -> None:
         replies = list(pool.map(lambda number: group.send([number, -number]), range(2000)))
 
     assert replies == [[2 * number, -2 * number] for number in range(2000)]
+
+
+def test_a_leader_that_is_interrupted_does_not_take_the_others_along() -> None:
+    ferry = _Ferry()
+    group = GroupCommit[int, int](ferry)
+
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(group.send, [1])
+        assert ferry.left.wait(_DEADLINE_SECONDS)
+        leader = pool.submit(group.send, [99])
+        _gathered(group, 1)
+        other = pool.submit(group.send, [2])
+        _gathered(group, 2)
+        ferry.may_arrive.set()
+
+        assert first.result(_DEADLINE_SECONDS) == [2]
+        assert isinstance(leader.exception(_DEADLINE_SECONDS), SystemExit)
+        assert isinstance(other.exception(_DEADLINE_SECONDS), StorageUnavailableError)
+    assert group.send([3]) == [6]

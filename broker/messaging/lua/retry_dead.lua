@@ -1,5 +1,5 @@
 -- Put a dead letter back into its inbox, with all its attempts before it.
--- outcomes: retried, absent, closed
+-- outcomes: retried, absent, closed, unknown_agent
 local agent, inbox, leased, waiting, expiring, deliveries, receipts, leaving, alarms, concluded, dead_letters, dead_index, dead_due, sequence, counters, activity, heartbeats = unpack(KEYS)
 local agent_id, policy_packed, letter_id = unpack(ARGV)
 -- include: inbox
@@ -8,6 +8,8 @@ local packed = redis.call('HGET', dead_letters, letter_id)
 if not packed then return { 'absent' } end
 local letter = cmsgpack.unpack(packed)
 if letter[LETTER_STATUS] ~= 'open' then return { 'closed', letter[LETTER_STATUS] } end
+
+if redis.call('EXISTS', agent) == 0 then return { 'unknown_agent' } end
 
 local id, delivery = letter[LETTER_MESSAGE], letter[LETTER_DELIVERY]
 redis.call('ZREM', dead_due, letter_id)
