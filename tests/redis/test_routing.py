@@ -53,6 +53,18 @@ def test_another_drainer_takes_over_when_the_hold_ends(stage: Stage) -> None:
     assert batch.ids == (identifier,)
 
 
+def test_only_its_drainer_can_hold_a_partition_for_longer(stage: Stage) -> None:
+    stage.send()
+    batch = stage.take(token="one")
+    assert batch is not None
+    store, partition = stage.routing_store(), stage.broker.keys.partition_for(ALICE)
+
+    assert store.hold([partition], "one") >= batch.valid_until
+    assert store.hold([partition], "two") == 0
+    stage.forget_drainer()
+    assert store.hold([partition], "one") == 0
+
+
 def test_a_commit_after_its_time_changes_nothing(stage: Stage) -> None:
     stage.send()
     batch = stage.take()
