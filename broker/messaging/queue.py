@@ -27,8 +27,9 @@ from broker.kernel.errors import (
 from broker.kernel.ids import AgentId, MessageId, Partition, ThreadId, created_ms, new_id
 from broker.messaging.admissions import Admissions
 from broker.messaging.message import Draft, Envelope, Message
+from broker.messaging.outgoing_store import Admission, Outgoing, OutgoingStore
 from broker.messaging.policy import MessagePolicy
-from broker.messaging.store import Admission, MessageStore, Outgoing
+from broker.messaging.record_store import RecordStore
 
 # One script call holds up the whole server: this many messages take it about 5 ms.
 _CHUNK: Final = 250
@@ -76,12 +77,15 @@ class MessageQueue:
 
     def __init__(
         self,
-        store: MessageStore,
-        policy: MessagePolicy,
-        clock: Clock,
+        records: RecordStore,
+        store: OutgoingStore,
         admissions: Admissions,
         neighbours: Neighbours,
+        *,
+        policy: MessagePolicy,
+        clock: Clock,
     ) -> None:
+        self._records = records
         self._store = store
         self._policy = policy
         self._clock = clock
@@ -168,7 +172,7 @@ class MessageQueue:
             for identifier in (candidate.draft.reply_to, candidate.draft.supersedes)
             if identifier is not None
         ]
-        return dict(zip(ids, self._store.records(ids), strict=True)) if ids else {}
+        return dict(zip(ids, self._records.read(ids), strict=True)) if ids else {}
 
     def _compose_one(
         self, candidate: _Candidate, references: dict[MessageId, Message | None], now: int
@@ -356,7 +360,7 @@ class MessageQueue:
                 )
 
     def _repeated(self, identifier: MessageId) -> Accepted:
-        record = self._store.records([identifier])[0]
+        record = self._records.read([identifier])[0]
         return Accepted(
             id=identifier,
             thread_id=record.thread if record else ThreadId(identifier),
