@@ -15,6 +15,7 @@ from broker.kernel.clock import Clock, seconds_to_ms, system_clock
 from broker.kernel.errors import StorageUnavailableError
 from broker.messaging.admissions import Admissions
 from broker.messaging.arrivals import Arrivals
+from broker.messaging.composition import Composition
 from broker.messaging.dead_letters import DeadLetters
 from broker.messaging.inbox import Inboxes
 from broker.messaging.inbox_store import InboxStore
@@ -156,13 +157,12 @@ def build_broker(
     queue = MessageQueue(
         records,
         outgoing,
+        Composition(records, policy, named_recipients),
         admissions,
         Neighbours(
-            named_recipients=named_recipients,
             near_names=agents.near_names,
             ring=BellRinger(doorbell.ring).ring if answers_first else doorbell.ring,
         ),
-        policy=policy,
         clock=clock,
     )
     processes = Processes(redis, keys, clock)

@@ -220,9 +220,10 @@ class OutgoingStore:
         identifier, fingerprint = found.decode().split(" ")
         return MessageId(identifier), fingerprint
 
-    def join_thread(self, message: Message, lifetime_ms: int) -> None:
+    def join_thread(self, message: Message) -> None:
         """Put a message into its conversation; it is found there once its record is stored."""
         key = self.keys.thread(message.thread)
+        lifetime_ms = self._policy.record_ms(message.expires_at - message.created_at)
         self.redis.commands(
             [
                 ("ZADD", key, message.created_at, message.id),
