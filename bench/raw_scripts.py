@@ -18,7 +18,7 @@ from bench.load import Measured
 from bench.statistics import spread
 from broker.kernel.ids import AgentId, MessageId, new_id
 from broker.messaging.message import Message, pack
-from broker.messaging.store import Admission, MessageStore, Outgoing
+from broker.messaging.outgoing_store import Admission, Outgoing, OutgoingStore
 from broker.storage.connection import Redis, connect
 from broker.storage.keys import Keys
 from broker.storage.scripts import Call, Outcome
@@ -84,7 +84,7 @@ def _calls(task: RawScripts, count: int) -> Sequence[Call]:
     settings = load_settings({"REDIS_URL": task.redis_url, "WAYSTATION_NAMESPACE": task.namespace})
     keys = Keys(settings.namespace, settings.partitions)
     recorded = _Recorded(task.redis_url)
-    store = MessageStore(recorded, keys, message_policy(settings))
+    store = OutgoingStore(recorded, keys, message_policy(settings))
     now = time.time_ns() // 1_000_000
     for number in range(count):
         sender = AgentId(f"sender{number // task.batch % 16}")

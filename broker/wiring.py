@@ -15,15 +15,19 @@ from broker.kernel.clock import Clock, seconds_to_ms, system_clock
 from broker.kernel.errors import StorageUnavailableError
 from broker.messaging.admissions import Admissions
 from broker.messaging.arrivals import Arrivals
+from broker.messaging.composition import Composition
 from broker.messaging.dead_letters import DeadLetters
 from broker.messaging.inbox import Inboxes
+from broker.messaging.inbox_store import InboxStore
+from broker.messaging.outgoing_store import OutgoingStore
 from broker.messaging.policy import MessagePolicy
 from broker.messaging.queue import MessageQueue, Neighbours
 from broker.messaging.receipts import MessageArchive
+from broker.messaging.record_store import RecordStore
 from broker.messaging.recurring import RecurringMessages
 from broker.messaging.recurring_store import RecurringStore
 from broker.messaging.settlement import Settlement
-from broker.messaging.store import MessageStore
+from broker.messaging.verdict_store import VerdictStore
 from broker.messaging.withdrawal import Withdrawals
 from broker.operations.alerts import Alerts
 from broker.operations.monitor import Health
@@ -131,8 +135,10 @@ def build_broker(
     redis = Redis(partial(connect, settings.redis_url))
     jobs = Redis(connect(settings.jobs_redis_url or settings.redis_url))
     doorbell = Doorbell(jobs, keys)
-    store = MessageStore(redis, keys, policy)
-    admissions = Admissions(store.admissions)
+    records = RecordStore(redis, keys)
+    outgoing = OutgoingStore(redis, keys, policy)
+    inbox_store = InboxStore(redis, keys, policy)
+    admissions = Admissions(outgoing.admissions)
     arrivals = Arrivals(subscriber(settings.redis_url), keys)
 
     agents = Agents(
@@ -145,19 +151,19 @@ def build_broker(
         deleted=lambda agent: inboxes.bury_all(agent),  # noqa: PLW0108
         admission_changed=admissions.forget,
     )
-    inboxes = Inboxes(store, policy, arrivals, agents.near_names)
-    withdrawals = Withdrawals(store, clock)
-    dead_letters = DeadLetters(store, policy)
+    inboxes = Inboxes(records, inbox_store, policy, arrivals, agents.near_names)
+    withdrawals = Withdrawals(records, outgoing, inbox_store, clock)
+    dead_letters = DeadLetters(records, inbox_store, policy)
     queue = MessageQueue(
-        store,
-        policy,
-        clock,
+        records,
+        outgoing,
+        Composition(records, policy, named_recipients),
         admissions,
         Neighbours(
-            named_recipients=named_recipients,
             near_names=agents.near_names,
             ring=BellRinger(doorbell.ring).ring if answers_first else doorbell.ring,
         ),
+        clock=clock,
     )
     processes = Processes(redis, keys, clock)
     measurements = OperationsStore(
@@ -179,13 +185,20 @@ def build_broker(
         queue=queue,
         inboxes=inboxes,
         arrivals=arrivals,
-        archive=MessageArchive(store, clock),
+        archive=MessageArchive(records, inbox_store, clock),
         withdrawals=withdrawals,
         dead_letters=dead_letters,
-        settlement=Settlement(store, policy, dead_letters, clock),
+        settlement=Settlement(
+            records,
+            inbox_store,
+            VerdictStore(redis, keys),
+            dead_letters,
+            policy=policy,
+            clock=clock,
+        ),
         recurring=RecurringMessages(
             RecurringStore(
-                store, retention_ms=policy.retention_ms, activity_cap=policy.activity_cap
+                outgoing, retention_ms=policy.retention_ms, activity_cap=policy.activity_cap
             ),
             queue,
             Timetable(jobs, keys),

@@ -8,7 +8,7 @@ from typing import Any, Final, NotRequired, TypedDict
 from marshmallow import ValidationError
 
 from app.errors import Problem, problem
-from app.schemas.fields import Kind
+from app.schemas.kinds import Kind
 from app.schemas.messages import SEND
 from app.schemas.shape import Shape
 from broker.kernel.errors import BrokerError, InvalidFieldsError

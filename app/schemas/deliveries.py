@@ -11,7 +11,6 @@ from app.errors import Problem
 from app.schemas.fields import (
     Duration,
     Flag,
-    Kind,
     Line,
     Lines,
     Priority,
@@ -21,6 +20,7 @@ from app.schemas.fields import (
     each,
     message_id_field,
 )
+from app.schemas.kinds import Kind
 from app.schemas.messages import DeliveredView, LeaseView
 from app.schemas.shape import QueryShape, Shape
 from broker.kernel.ids import AgentId, LeaseToken

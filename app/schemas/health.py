@@ -13,7 +13,8 @@ from typing import Any, Final, TypedDict
 
 from marshmallow import ValidationError
 
-from app.schemas.fields import Kind, Whole
+from app.schemas.fields import Whole
+from app.schemas.kinds import Kind
 from app.schemas.shape import QueryShape, Shape
 from broker.kernel.clock import rfc3339
 from broker.operations.health import HealthReport

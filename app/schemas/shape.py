@@ -9,7 +9,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from marshmallow.fields import Field
 
 from app.errors import WHOLE
-from app.schemas.fields import Kind
+from app.schemas.kinds import Kind
 from broker.kernel.errors import FieldProblem, InvalidFieldsError
 
 T = TypeVar("T")

@@ -13,7 +13,8 @@ from app.schemas.deliveries import (
     RejectShape,
     epoch_field,
 )
-from app.schemas.fields import Kind, Line, Whole, message_id_field
+from app.schemas.fields import Line, Whole, message_id_field
+from app.schemas.kinds import Kind
 from app.schemas.messages import SEND
 from app.schemas.shape import Shape
 from app.websocket.window import DEFAULT_CREDIT, MAX_CREDIT

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from broker.kernel.ids import AgentId, Partition
-from broker.messaging.store import Admission
+from broker.messaging.outgoing_store import Admission
 
 _MOMENT_SECONDS: Final = 0.25
 _MOST: Final = 10_000

@@ -18,9 +18,10 @@ from broker.kernel.errors import (
 )
 from broker.kernel.ids import AgentId, DeadLetterId, MessageId, Partition
 from broker.messaging.delivery import Attempt, attempts_from
+from broker.messaging.inbox_store import InboxStore
 from broker.messaging.message import Message, unpack
 from broker.messaging.policy import MessagePolicy
-from broker.messaging.store import MessageStore
+from broker.messaging.record_store import RecordStore
 
 _PAGE: Final = 200
 _SCAN_LIMIT: Final = 20_000
@@ -74,14 +75,15 @@ class DeadLetterClosedError(ConflictError):
 class DeadLetters:
     """Lists, retries and resolves dead letters."""
 
-    def __init__(self, store: MessageStore, policy: MessagePolicy) -> None:
-        self._store = store
+    def __init__(self, records: RecordStore, inboxes: InboxStore, policy: MessagePolicy) -> None:
+        self._records = records
+        self._inboxes = inboxes
         self._policy = policy
 
     def get(self, identifier: DeadLetterId) -> DeadLetter:
         """One dead letter. Raises `DeadLetterNotFoundError`."""
-        packed = self._store.redis.command(
-            "HGET", self._store.keys.dead_letters(self._partition(identifier)), identifier
+        packed = self._inboxes.redis.command(
+            "HGET", self._inboxes.keys.dead_letters(self._partition(identifier)), identifier
         )
         if packed is None:
             raise _unknown(identifier)
@@ -120,15 +122,15 @@ class DeadLetters:
         if letter.status is not DeadLetterStatus.OPEN:
             raise _closed(identifier, letter.status)
         lifetime = self._policy.record_ms(self._policy.max_ttl_ms)
-        key = self._store.keys.message(letter.message_id)
+        key = self._records.keys.message(letter.message_id)
         # The record must live as long as the new attempts may: prolong it before they begin.
-        kept, _ = self._store.redis.commands([("EXISTS", key), ("PEXPIRE", key, lifetime, "GT")])
+        kept, _ = self._records.redis.commands([("EXISTS", key), ("PEXPIRE", key, lifetime, "GT")])
         if not kept:
             raise MessageNotFoundError(
                 f"Message {letter.message_id} is no longer stored, so it can't be retried. "
                 "Resolve the dead letter."
             )
-        outcome = self._store.inbox_move("retry_dead", letter.agent_id, {"letter_id": identifier})
+        outcome = self._inboxes.move("retry_dead", letter.agent_id, {"letter_id": identifier})
         if outcome.name == "absent":
             raise _unknown(identifier)
         if outcome.name == "closed":
@@ -139,7 +141,7 @@ class DeadLetters:
 
     def resolve(self, identifier: DeadLetterId, resolution: str) -> None:
         """Close the case without delivering. Raises as `retry` does."""
-        outcome = self._store.inbox_move(
+        outcome = self._inboxes.move(
             "resolve_dead",
             self.get(identifier).agent_id,
             {"letter_id": identifier, "resolution": resolution},
@@ -169,12 +171,12 @@ class DeadLetters:
 
     def retry_due(self, partition: Partition, now_ms: int, limit: int) -> int:
         """Automatic retries whose time has come, in one partition; how many."""
-        key = self._store.keys.dead_due(partition)
-        names = self._store.redis.command("ZRANGEBYSCORE", key, "-inf", now_ms, "LIMIT", 0, limit)
+        key = self._inboxes.keys.dead_due(partition)
+        names = self._inboxes.redis.command("ZRANGEBYSCORE", key, "-inf", now_ms, "LIMIT", 0, limit)
         for name in names:
             refused = _error_of(partial(self.retry, DeadLetterId(name.decode())))
             if refused is not None and refused.permanent:
-                self._store.redis.command("ZREM", key, name)
+                self._inboxes.redis.command("ZREM", key, name)
         return len(names)
 
     # --- reading ----------------------------------------------------------------------------
@@ -190,12 +192,12 @@ class DeadLetters:
         return self.find(only_open, limit=limit)[0]
 
     def _partition(self, identifier: str) -> Partition:
-        return self._store.keys.partition_of(identifier)
+        return self._inboxes.keys.partition_of(identifier)
 
     def _newest_first(
         self, wanted: DeadLetterFilter, before: DeadLetterId | None
     ) -> Iterator[DeadLetterId]:
-        keys = self._store.keys
+        keys = self._inboxes.keys
         partitions = (
             [keys.partition_for(wanted.agent_id)]
             if wanted.agent_id
@@ -212,8 +214,8 @@ class DeadLetters:
     def _index(self, partition: Partition) -> Iterator[DeadLetterId]:
         start = 0
         while True:
-            names = self._store.redis.command(
-                "ZREVRANGE", self._store.keys.dead_index(partition), start, start + _PAGE - 1
+            names = self._inboxes.redis.command(
+                "ZREVRANGE", self._inboxes.keys.dead_index(partition), start, start + _PAGE - 1
             )
             yield from (DeadLetterId(name.decode()) for name in names)
             if len(names) < _PAGE:
@@ -221,9 +223,9 @@ class DeadLetters:
             start += _PAGE
 
     def _matching(self, page: Sequence[DeadLetterId], wanted: DeadLetterFilter) -> list[DeadLetter]:
-        found = self._store.redis.commands(
+        found = self._inboxes.redis.commands(
             [
-                ("HGET", self._store.keys.dead_letters(self._partition(identifier)), identifier)
+                ("HGET", self._inboxes.keys.dead_letters(self._partition(identifier)), identifier)
                 for identifier in page
             ]
         )
@@ -234,7 +236,7 @@ class DeadLetters:
 
     def _letters(self, entries: Sequence[tuple[DeadLetterId, bytes]]) -> list[DeadLetter]:
         unpacked = [(identifier, unpack(packed)) for identifier, packed in entries]
-        records = self._store.records([MessageId(fields[0]) for _, fields in unpacked])
+        records = self._records.read([MessageId(fields[0]) for _, fields in unpacked])
         return [
             _letter(identifier, fields, message)
             for (identifier, fields), message in zip(unpacked, records, strict=True)

@@ -24,10 +24,11 @@ from broker.kernel.ids import AgentId, LeaseToken, MessageId
 from broker.kernel.priority import order_limit
 from broker.messaging.arrivals import Arrivals
 from broker.messaging.delivery import Lease
+from broker.messaging.inbox_store import InboxStore
 from broker.messaging.message import Message, Unpacked, unpack
 from broker.messaging.policy import MessagePolicy
-from broker.messaging.store import MessageStore
-from broker.storage.scripts import Outcome
+from broker.messaging.record_store import RecordStore
+from broker.storage.scripts import Outcome, whole
 
 # An arrival may be announced while its listener is reconnecting: look again at least this often.
 _RECHECK_SECONDS: Final = 5.0
@@ -76,12 +77,14 @@ class Inboxes:
 
     def __init__(
         self,
-        store: MessageStore,
+        records: RecordStore,
+        store: InboxStore,
         policy: MessagePolicy,
         arrivals: Arrivals,
         near_names: Callable[[AgentId], tuple[AgentId, ...]],
     ) -> None:
         """`near_names` suggests registered ids for one that is not."""
+        self._records = records
         self._store = store
         self._policy = policy
         self._arrivals = arrivals
@@ -127,7 +130,7 @@ class Inboxes:
         chosen: list[MessageId] = []
         if wanted.kinds:
             chosen = [shown.message.id for shown in self.peek(agent, wanted)]
-        outcome = self._store.inbox_move(
+        outcome = self._store.move(
             "lease",
             agent,
             {
@@ -149,7 +152,7 @@ class Inboxes:
 
         Raises `UnknownAgentError`, `StaleEpochError`.
         """
-        outcome = self._store.inbox_move(
+        outcome = self._store.move(
             "held",
             agent,
             {"holder": holder, "epoch": "" if epoch is None else epoch, "limit": _HELD_AT_MOST},
@@ -158,7 +161,7 @@ class Inboxes:
         return self._delivered(agent, _leases(outcome))
 
     def _delivered(self, agent: AgentId, leases: Sequence[Lease]) -> list[Delivered]:
-        records = self._store.records([lease.message_id for lease in leases])
+        records = self._records.read([lease.message_id for lease in leases])
         delivered = []
         for lease, message in zip(leases, records, strict=True):
             if message is None:
@@ -188,7 +191,7 @@ class Inboxes:
                 break
             start += _SCAN
             packed = self._store.deliveries([(identifier, agent) for identifier in ids])
-            for message, delivery in zip(self._store.records(ids), packed, strict=True):
+            for message, delivery in zip(self._records.read(ids), packed, strict=True):
                 if message is not None and delivery is not None and _matches(message, wanted):
                     shown.append(
                         Delivered(message=message, lease=None, attempt=unpack(delivery)[2])
@@ -214,7 +217,7 @@ class Inboxes:
         results: list[BrokerError | None] = []
         for start in range(0, len(done) or 1, _ACKNOWLEDGE_AT_ONCE):
             chunk = done[start : start + _ACKNOWLEDGE_AT_ONCE]
-            outcome = self._store.inbox_move(
+            outcome = self._store.move(
                 "acknowledge",
                 agent,
                 {"epoch": "" if epoch is None else epoch},
@@ -243,7 +246,7 @@ class Inboxes:
         Without `delay_ms` the wait is exponential with full jitter (SPEC M8). Raises
         `StaleLeaseError`, `MessageNotFoundError`.
         """
-        outcome = self._store.inbox_move(
+        outcome = self._store.move(
             "reject",
             agent,
             {
@@ -259,7 +262,7 @@ class Inboxes:
         self._refuse(agent, outcome, message)
         return Rejected(
             state=DeliveryState(outcome.name),
-            next_attempt_at=_whole(outcome.values[0]) if outcome.name == "waiting" else None,
+            next_attempt_at=whole(outcome.values[0]) if outcome.name == "waiting" else None,
         )
 
     def extend(
@@ -276,7 +279,7 @@ class Inboxes:
         Raises `StaleLeaseError`; `InvalidFieldsError` as `lease` does.
         """
         self._check_length(lease_ms, "seconds")
-        outcome = self._store.inbox_move(
+        outcome = self._store.move(
             "extend",
             agent,
             {
@@ -287,34 +290,32 @@ class Inboxes:
             },
         )
         self._refuse(agent, outcome, message)
-        return _whole(outcome.values[0])
+        return whole(outcome.values[0])
 
     def mark_read(self, agent: AgentId, message: MessageId, *, epoch: int | None = None) -> int:
         """Note that the recipient has read a message; when it first did."""
-        outcome = self._store.inbox_move(
+        outcome = self._store.move(
             "mark_read", agent, {"epoch": "" if epoch is None else epoch, "id": message}
         )
         self._refuse(agent, outcome, message)
-        return _whole(outcome.values[0])
+        return whole(outcome.values[0])
 
     def give_back(self, agent: AgentId, held: Collection[Acknowledgement]) -> int:
         """Return these leases at once, attempts uncounted: their consumer never worked on them."""
         arguments = [text for one in held for text in (one.message_id, one.token)]
         if not arguments:
             return 0
-        outcome = self._store.inbox_move(
-            "return_leases", agent, {"limit": 0, "counted": 0}, arguments
-        )
-        return _whole(outcome.values[0])
+        outcome = self._store.move("return_leases", agent, {"limit": 0, "counted": 0}, arguments)
+        return whole(outcome.values[0])
 
     def return_all(self, agent: AgentId) -> int:
         """Return every lease of an agent whose session has ended (SPEC R8, R9); how many."""
         total = 0
         while True:
-            outcome = self._store.inbox_move(
+            outcome = self._store.move(
                 "return_leases", agent, {"limit": _RETURN_AT_ONCE, "counted": 1}
             )
-            returned = _whole(outcome.values[0])
+            returned = whole(outcome.values[0])
             total += returned
             if returned < _RETURN_AT_ONCE:
                 return total
@@ -323,8 +324,8 @@ class Inboxes:
         """Turn what waits for a deleted agent into dead letters; how many."""
         total = 0
         while True:
-            outcome = self._store.inbox_move("bury_all", agent, {"limit": _RETURN_AT_ONCE})
-            buried = _whole(outcome.values[0])
+            outcome = self._store.move("bury_all", agent, {"limit": _RETURN_AT_ONCE})
+            buried = whole(outcome.values[0])
             total += buried
             if buried < _RETURN_AT_ONCE:
                 return total
@@ -343,7 +344,7 @@ class Inboxes:
                 self._raise_unknown(agent)
             case "stale_epoch":
                 raise StaleEpochError(
-                    f"A newer session of {agent} (epoch {_whole(outcome.values[0])}) has taken "
+                    f"A newer session of {agent} (epoch {whole(outcome.values[0])}) has taken "
                     "over. Register again to act for this agent."
                 )
             case name if message is not None:
@@ -382,10 +383,6 @@ def _refusal(name: str, message: MessageId) -> BrokerError | None:
     if name == "unknown_message":
         return MessageNotFoundError(f"No message {message} is in this inbox.")
     return None
-
-
-def _whole(value: object) -> int:
-    return int(value) if isinstance(value, int | bytes | str) else 0
 
 
 def _leases(outcome: Outcome) -> list[Lease]:

@@ -18,17 +18,16 @@ from broker.kernel.errors import (
     FieldProblem,
     IdempotencyConflictError,
     InboxFullError,
-    InvalidFieldsError,
     StaleEpochError,
     StorageUnavailableError,
-    TooLargeError,
     UnknownAgentError,
 )
-from broker.kernel.ids import AgentId, MessageId, Partition, ThreadId, created_ms, new_id
+from broker.kernel.ids import AgentId, MessageId, Partition, ThreadId, created_ms
 from broker.messaging.admissions import Admissions
-from broker.messaging.message import Draft, Envelope, Message
-from broker.messaging.policy import MessagePolicy
-from broker.messaging.store import Admission, MessageStore, Outgoing
+from broker.messaging.composition import Composed, Composition
+from broker.messaging.message import Draft
+from broker.messaging.outgoing_store import Admission, Outgoing, OutgoingStore
+from broker.messaging.record_store import RecordStore
 
 # One script call holds up the whole server: this many messages take it about 5 ms.
 _CHUNK: Final = 250
@@ -51,7 +50,6 @@ class Accepted:
 class Neighbours:
     """What the queue asks of other contexts; `wiring` hands it in."""
 
-    named_recipients: Callable[[Sequence[str]], tuple[AgentId, ...]]
     near_names: Callable[[AgentId], tuple[AgentId, ...]]
     ring: Callable[[Iterable[Partition]], None]
 
@@ -62,13 +60,15 @@ Transition = Callable[[Partition, Sequence[Outgoing], int], tuple[bool, list[lis
 
 @dataclass(kw_only=True)
 class _Candidate:
-    """A draft on its way through the checks; `result` ends it."""
+    """A message on its way into the store; `result` ends it."""
 
     draft: Draft
-    message: Message | None = None
-    recipients: tuple[AgentId, ...] = ()
-    superseded: Envelope | None = None
+    composed: Composed
     result: Accepted | BrokerError | None = None
+
+
+_Entry = _Candidate | Accepted | BrokerError
+"""A draft that may be stored, or what became of one that may not."""
 
 
 class MessageQueue:
@@ -76,14 +76,17 @@ class MessageQueue:
 
     def __init__(
         self,
-        store: MessageStore,
-        policy: MessagePolicy,
-        clock: Clock,
+        records: RecordStore,
+        store: OutgoingStore,
+        composition: Composition,
         admissions: Admissions,
         neighbours: Neighbours,
+        *,
+        clock: Clock,
     ) -> None:
+        self._records = records
         self._store = store
-        self._policy = policy
+        self._composition = composition
         self._clock = clock
         self._neighbours = neighbours
         self._admissions = admissions
@@ -109,13 +112,13 @@ class MessageQueue:
 
     def check(self, draft: Draft) -> None:
         """Raise what `send` would, except for a full inbox; stores nothing."""
-        candidate = _Candidate(draft=draft)
-        self._compose([candidate], self._clock())
-        if candidate.result is None:
+        (entry,) = self._entries([draft], self._clock())
+        if isinstance(entry, _Candidate):
             partition = self._store.keys.partition_for(draft.sender)
-            self._refuse_unknown([candidate], self._admitted(partition, [candidate], fresh=True))
-        if isinstance(candidate.result, BrokerError):
-            raise candidate.result
+            self._refuse_unknown([entry], self._admitted(partition, [entry], fresh=True))
+        result = _result_of(entry)
+        if isinstance(result, BrokerError):
+            raise result
 
     def _send(
         self,
@@ -126,12 +129,12 @@ class MessageQueue:
         fresh: bool,
     ) -> list[Accepted | BrokerError]:
         now = self._clock()
-        candidates = [_Candidate(draft=draft) for draft in drafts]
-        self._compose(candidates, now)
+        entries = self._entries(drafts, now)
         by_partition: dict[Partition, list[_Candidate]] = defaultdict(list)
-        for candidate in candidates:
-            if candidate.message is not None:
-                by_partition[self._store.keys.partition_of(candidate.message.id)].append(candidate)
+        for entry in entries:
+            if isinstance(entry, _Candidate):
+                partition = self._store.keys.partition_of(entry.composed.message.id)
+                by_partition[partition].append(entry)
         ringing = set()
         for partition, group in by_partition.items():
             for start in range(0, len(group), _CHUNK):
@@ -142,112 +145,23 @@ class MessageQueue:
                     ):
                         ringing.add(partition)
                 except StorageUnavailableError as error:
-                    if not any(isinstance(one.result, Accepted) for one in candidates):
+                    if not any(isinstance(_result_of(entry), Accepted) for entry in entries):
                         raise
                     _refuse_rest(chunk, error)
         if ringing:
             self._neighbours.ring(ringing)
-        return [_decided(candidate) for candidate in candidates]
+        return [_decided(entry) for entry in entries]
 
-    # --- from draft to message --------------------------------------------------------------
-
-    def _compose(self, candidates: Sequence[_Candidate], now: int) -> None:
-        references = self._references(candidates)
-        for candidate in candidates:
-            try:
-                self._compose_one(candidate, references, now)
-            except BrokerError as error:
+    def _entries(self, drafts: Sequence[Draft], now: int) -> list[_Entry]:
+        entries: list[_Entry] = []
+        for draft, composed in zip(drafts, self._composition.compose(drafts, now), strict=True):
+            if isinstance(composed, Composed):
+                entries.append(_Candidate(draft=draft, composed=composed))
+            else:
                 # What it refers to may have left since the same was accepted the first time.
-                first = self._first_use(candidate)
-                candidate.result = first if isinstance(first, Accepted) else error
-
-    def _references(self, candidates: Sequence[_Candidate]) -> dict[MessageId, Message | None]:
-        ids = [
-            identifier
-            for candidate in candidates
-            for identifier in (candidate.draft.reply_to, candidate.draft.supersedes)
-            if identifier is not None
-        ]
-        return dict(zip(ids, self._store.records(ids), strict=True)) if ids else {}
-
-    def _compose_one(
-        self, candidate: _Candidate, references: dict[MessageId, Message | None], now: int
-    ) -> None:
-        draft, policy = candidate.draft, self._policy
-        problems = list(self._problems(draft, references, now))
-        try:
-            candidate.recipients = self._neighbours.named_recipients(draft.to)
-        except InvalidFieldsError as error:
-            problems += error.problems
-        if problems:
-            raise InvalidFieldsError(problems)
-        size = sum(len(part) for part in (draft.payload, draft.meta) if part)
-        size += len(draft.body.encode()) if draft.body else 0
-        if size > policy.max_body_bytes:
-            raise TooLargeError(
-                f"Body, payload and meta take {size} bytes; at most {policy.max_body_bytes} fit. "
-                "Send a reference to the contents instead.",
-                problems=[FieldProblem(field="body", message=f"{size} bytes are too many")],
-            )
-        if draft.supersedes:
-            candidate.superseded = references[draft.supersedes]
-        deliver_at = draft.deliver_at if draft.delay_ms is None else now + draft.delay_ms
-        if deliver_at is not None and deliver_at <= now:
-            deliver_at = None
-        replied_to = references.get(draft.reply_to) if draft.reply_to else None
-        partition = self._store.keys.partition_for(draft.sender)
-        candidate.message = Message(
-            id=MessageId(new_id("msg", at_ms=now, partition=partition)),
-            sender=draft.sender,
-            to=candidate.recipients or draft.to,
-            created_at=now,
-            expires_at=(deliver_at or now) + (draft.ttl_ms or policy.ttl_ms),
-            kind=draft.kind,
-            priority=draft.priority,
-            channel=draft.channel,
-            thread_id=draft.thread_id or (replied_to.thread if replied_to else None),
-            reply_to=draft.reply_to,
-            correlation_id=draft.correlation_id,
-            deliver_at=deliver_at,
-            expects_reply=draft.expects_reply,
-            timeout_ms=draft.timeout_ms,
-            claimable=draft.claimable,
-            strategy=draft.strategy,
-            max_attempts=draft.max_attempts,
-            supersedes=draft.supersedes,
-            hold_for_unknown=draft.hold_for_unknown,
-            subject=draft.subject,
-            body=draft.body,
-            payload=draft.payload,
-            meta=draft.meta,
-        )
-
-    def _problems(
-        self, draft: Draft, references: dict[MessageId, Message | None], now: int
-    ) -> Iterable[FieldProblem]:
-        longest = self._policy.max_ttl_ms
-        if draft.ttl_ms is not None and draft.ttl_ms > longest:
-            yield FieldProblem(
-                field="ttl_seconds", message=f"must be at most {longest / 1000:g} seconds"
-            )
-        if draft.delay_ms is not None and draft.delay_ms > longest:
-            yield FieldProblem(
-                field="delay_seconds", message=f"must be at most {longest / 1000:g} seconds"
-            )
-        if draft.deliver_at is not None and draft.deliver_at - now > longest:
-            yield FieldProblem(
-                field="deliver_at", message=f"must be at most {longest / 1000:g} seconds ahead"
-            )
-        if draft.reply_to is not None and references.get(draft.reply_to) is None:
-            yield FieldProblem(field="reply_to", message="no such message is stored")
-        if draft.supersedes is not None:
-            superseded = references.get(draft.supersedes)
-            if superseded is None:
-                yield FieldProblem(field="supersedes", message="no such message is stored")
-            elif superseded.sender != draft.sender:
-                yield FieldProblem(field="supersedes", message="is another sender's message")
-
-    # --- from message to record -------------------------------------------------------------
+                first = self._first_use(draft)
+                entries.append(first if isinstance(first, Accepted) else composed)
+        return entries
 
     def _store_chunk(
         self,
@@ -291,33 +205,31 @@ class MessageQueue:
 
     def _join_threads(self, group: Sequence[_Candidate]) -> None:
         for candidate in group:
-            message = candidate.message
-            if message is not None and message.thread_id is not None:
-                lifetime = self._policy.record_ms(message.expires_at - message.created_at)
-                self._store.join_thread(message, lifetime)
+            if candidate.composed.message.thread_id is not None:
+                self._store.join_thread(candidate.composed.message)
 
     def _admitted(
         self, partition: Partition, group: Sequence[_Candidate], *, fresh: bool
     ) -> dict[AgentId, Admission]:
-        agents = dict.fromkeys(agent for one in group for agent in one.recipients)
+        agents = dict.fromkeys(agent for one in group for agent in one.composed.recipients)
         return self._admissions.of(partition, agents, fresh=fresh)
 
     def _refuse_unknown(
         self, group: Sequence[_Candidate], admissions: dict[AgentId, Admission]
     ) -> None:
         for candidate in group:
-            missing = [agent for agent in candidate.recipients if not admissions[agent].registered]
+            named = candidate.composed.recipients
+            missing = [agent for agent in named if not admissions[agent].registered]
             if not missing or candidate.draft.hold_for_unknown:
                 continue
-            repeated = self._first_use(candidate)
+            repeated = self._first_use(candidate.draft)
             near = [name for agent in missing for name in self._neighbours.near_names(agent)]
             candidate.result = repeated or UnknownAgentError(
                 missing, dict.fromkeys(near), field="to"
             )
 
-    def _first_use(self, candidate: _Candidate) -> Accepted | BrokerError | None:
+    def _first_use(self, draft: Draft) -> Accepted | BrokerError | None:
         """What a repeated idempotency key stands for, though its recipient has gone since."""
-        draft = candidate.draft
         if not draft.idempotency_key:
             return None
         first = self._store.idempotent_first(draft.sender, draft.idempotency_key)
@@ -329,9 +241,7 @@ class MessageQueue:
         )
 
     def _conclude(self, candidate: _Candidate, verdict: Sequence[str]) -> None:
-        message = candidate.message
-        if message is None:
-            return
+        message = candidate.composed.message
         match verdict[0]:
             case "accepted":
                 candidate.result = Accepted(
@@ -356,7 +266,7 @@ class MessageQueue:
                 )
 
     def _repeated(self, identifier: MessageId) -> Accepted:
-        record = self._store.records([identifier])[0]
+        record = self._records.read([identifier])[0]
         return Accepted(
             id=identifier,
             thread_id=record.thread if record else ThreadId(identifier),
@@ -366,24 +276,27 @@ class MessageQueue:
 
 
 def _outgoing(candidate: _Candidate, admissions: dict[AgentId, Admission]) -> Outgoing:
-    message = candidate.message
-    if message is None:
-        raise TypeError(candidate)
+    message = candidate.composed.message
     return Outgoing(
         message=message,
         due_at=message.deliver_at,
         idempotency_key=candidate.draft.idempotency_key,
         fingerprint=_fingerprint(candidate.draft),
         epoch=candidate.draft.epoch,
-        recipients=tuple(admissions[agent] for agent in candidate.recipients),
-        superseded=candidate.superseded,
+        recipients=tuple(admissions[agent] for agent in candidate.composed.recipients),
+        superseded=candidate.composed.superseded,
     )
 
 
-def _decided(candidate: _Candidate) -> Accepted | BrokerError:
-    if candidate.result is None:
-        raise TypeError(candidate)
-    return candidate.result
+def _result_of(entry: _Entry) -> Accepted | BrokerError | None:
+    return entry.result if isinstance(entry, _Candidate) else entry
+
+
+def _decided(entry: _Entry) -> Accepted | BrokerError:
+    result = _result_of(entry)
+    if result is None:
+        raise TypeError(entry)
+    return result
 
 
 def _refuse_rest(candidates: Iterable[_Candidate], error: BrokerError) -> None:

@@ -12,8 +12,9 @@ from broker.kernel.errors import MessageNotFoundError, NotFoundError
 from broker.kernel.events import FINAL_STATES, DeliveryState
 from broker.kernel.ids import AgentId, MessageId, Partition, ThreadId, created_ms, is_id
 from broker.messaging.delivery import Receipt, receipt_from
+from broker.messaging.inbox_store import InboxStore
 from broker.messaging.message import Message, unpack
-from broker.messaging.store import MessageStore
+from broker.messaging.record_store import RecordStore
 
 _PAGE: Final = 200
 _SCAN_LIMIT: Final = 20_000
@@ -53,8 +54,9 @@ class UnknownThreadError(NotFoundError):
 class MessageArchive:
     """Reads messages and what has become of them."""
 
-    def __init__(self, store: MessageStore, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, records: RecordStore, inboxes: InboxStore, clock: Clock) -> None:
+        self._records = records
+        self._inboxes = inboxes
         self._clock = clock
 
     def get(self, identifier: MessageId) -> Listed:
@@ -73,7 +75,9 @@ class MessageArchive:
 
         `after` is the last message of the page before.
         """
-        names = self._store.redis.command("ZRANGE", self._store.keys.thread(thread), 0, _SCAN_LIMIT)
+        names = self._records.redis.command(
+            "ZRANGE", self._records.keys.thread(thread), 0, _SCAN_LIMIT
+        )
         ids = [MessageId(name.decode()) for name in names]
         if is_id(thread):
             ids.insert(0, MessageId(thread))
@@ -83,7 +87,7 @@ class MessageArchive:
             ids = ids[ids.index(after) + 1 :]
         messages: list[Message] = []
         for start in range(0, len(ids), _PAGE):
-            found = self._store.records(ids[start : start + _PAGE])
+            found = self._records.read(ids[start : start + _PAGE])
             messages += [message for message in found if message is not None]
             if len(messages) > limit:
                 break
@@ -119,7 +123,7 @@ class MessageArchive:
     def _take(
         self, found: list[Listed], page: list[MessageId], wanted: Listing, limit: int
     ) -> tuple[list[Listed], MessageId | None]:
-        messages = [message for message in self._store.records(page) if message is not None]
+        messages = [message for message in self._records.read(page) if message is not None]
         candidates = [message for message in messages if _matches(message, wanted)]
         for listed in self._with_states(candidates):
             if wanted.state is None or listed.state is wanted.state:
@@ -129,7 +133,7 @@ class MessageArchive:
         return found, page[-1] if page else None
 
     def _newest_first(self, wanted: Listing, before: MessageId | None) -> Iterator[MessageId]:
-        keys = self._store.keys
+        keys = self._records.keys
         partitions = (
             [keys.partition_for(wanted.sender)]
             if wanted.sender
@@ -151,9 +155,9 @@ class MessageArchive:
         last = None if before is None else (created_ms(before), before)
         start = 0
         while True:
-            entries = self._store.redis.command(
+            entries = self._records.redis.command(
                 "ZREVRANGEBYSCORE",
-                self._store.keys.history(partition),
+                self._records.keys.history(partition),
                 highest,
                 lowest,
                 "WITHSCORES",
@@ -174,7 +178,7 @@ class MessageArchive:
     # --- receipts ---------------------------------------------------------------------------
 
     def _message(self, identifier: MessageId) -> Message:
-        message = self._store.records([identifier])[0]
+        message = self._records.read([identifier])[0]
         if message is None:
             raise MessageNotFoundError(
                 f"No message {identifier} is stored: it never was, or its retention has passed."
@@ -192,8 +196,8 @@ class MessageArchive:
 
     def _receipts(self, messages: list[Message]) -> list[list[Receipt]]:
         """The receipts of each message; two trips for all of them."""
-        keys, now = self._store.keys, self._clock()
-        known = self._store.redis.commands(
+        keys, now = self._records.keys, self._clock()
+        known = self._records.redis.commands(
             [
                 command
                 for message in messages
@@ -212,7 +216,7 @@ class MessageArchive:
                 else tuple(AgentId(name) for name in message.to)
             )
         packed = iter(
-            self._store.deliveries(
+            self._inboxes.deliveries(
                 [
                     (message.id, agent)
                     for message, audience in zip(messages, audiences, strict=True)

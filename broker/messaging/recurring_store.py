@@ -14,10 +14,10 @@ from typing import Any, Final
 import msgspec
 
 from broker.kernel.ids import MessageId, Partition, RecurringId
+from broker.messaging.outgoing_store import Outgoing, OutgoingStore, accepted
 from broker.messaging.queue import Transition
 from broker.messaging.recurrence import Turn
 from broker.messaging.recurring_definition import Definition, Recurring, RecurringState
-from broker.messaging.store import MessageStore, Outgoing, accepted
 from broker.storage.scripts import Argument, Outcome, Script
 
 _LUA: Final = Path(__file__).parent / "lua"
@@ -63,10 +63,10 @@ class SlotPassedError(Exception):
 class RecurringStore:
     """Transitions of recurring messages; each is one Lua file of `messaging/lua`."""
 
-    def __init__(self, messages: MessageStore, *, retention_ms: int, activity_cap: int) -> None:
-        self._messages = messages
-        self._redis = messages.redis
-        self.keys = messages.keys
+    def __init__(self, outgoing: OutgoingStore, *, retention_ms: int, activity_cap: int) -> None:
+        self._outgoing = outgoing
+        self._redis = outgoing.redis
+        self.keys = outgoing.keys
         self._retention_ms = retention_ms
         self._activity_cap = activity_cap
         self._scripts = {name: Script.load(_LUA, f"{name}_recurring") for name in _SCRIPTS}
@@ -108,7 +108,7 @@ class RecurringStore:
                 slot=turn.first, at=now_ms, outcome=TurnOutcome.SENT, message_id=one.message.id
             )
             outcome = self._redis.call(
-                self._messages.acceptance(partition, outgoing, now_ms).by(
+                self._outgoing.acceptance(partition, outgoing, now_ms).by(
                     self._scripts["fire"],
                     keys=keys,
                     args=self._turn_arguments(identifier, turn, ended, entry),

@@ -13,8 +13,10 @@ from broker.kernel.clock import Clock
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, MessageId, Partition
 from broker.messaging.dead_letters import DeadLetters
+from broker.messaging.inbox_store import InboxStore
 from broker.messaging.policy import MessagePolicy
-from broker.messaging.store import MessageStore
+from broker.messaging.record_store import RecordStore
+from broker.messaging.verdict_store import VerdictStore
 
 _AGENTS: Final = 200
 _PER_INBOX: Final = 200
@@ -33,9 +35,18 @@ class Settlement:
     """Lets what came due happen (SPEC M6, M9, M17, D1)."""
 
     def __init__(
-        self, store: MessageStore, policy: MessagePolicy, dead_letters: DeadLetters, clock: Clock
+        self,
+        records: RecordStore,
+        inboxes: InboxStore,
+        verdicts: VerdictStore,
+        dead_letters: DeadLetters,
+        *,
+        policy: MessagePolicy,
+        clock: Clock,
     ) -> None:
-        self._store = store
+        self._records = records
+        self._inboxes = inboxes
+        self._verdicts = verdicts
         self._policy = policy
         self._dead_letters = dead_letters
         self._clock = clock
@@ -43,10 +54,10 @@ class Settlement:
     def sweep(self) -> int:
         """Settle every inbox in which something has come due, and conclude every verdict."""
         done = 0
-        for partition, work in self._store.due().items():
+        for partition, work in self._inboxes.due().items():
             if work.set_back:
                 _log.warning("settlement.clock_was_set_back", partition=partition)
-                self._store.shift(partition)
+                self._inboxes.shift(partition)
             if work.alarms:
                 done += self._settle(partition, work.now)
             if work.verdicts:
@@ -58,31 +69,31 @@ class Settlement:
     def trim(self) -> int:
         """Let dead letters and listing entries leave whose time has passed."""
         trimmed = 0
-        for number in self._store.keys.all_partitions():
+        for number in self._inboxes.keys.all_partitions():
             partition = Partition(number)
-            trimmed += self._store.trim_dead(partition, _LETTERS)
+            trimmed += self._inboxes.trim_dead(partition, _LETTERS)
             trimmed += self._trim_history(partition)
         return trimmed
 
     def _settle(self, partition: Partition, now: int) -> int:
-        agents = self._store.due_agents(partition, now, _AGENTS)
+        agents = self._inboxes.due_agents(partition, now, _AGENTS)
         for agent in agents:
-            while self._store.inbox_move("settle", agent, {"limit": _PER_INBOX}).values[0]:
+            while self._inboxes.move("settle", agent, {"limit": _PER_INBOX}).values[0]:
                 pass
         return len(agents)
 
     def _conclude(self, partition: Partition) -> int:
         """Tell the senders' side first, then strike off: a crash between only repeats it."""
         total = 0
-        while entries := self._store.concluded(partition, _VERDICTS):
+        while entries := self._verdicts.concluded(partition, _VERDICTS):
             verdicts = [_parsed(entry) for entry in entries]
-            records_left = self._store.conclude(
+            records_left = self._verdicts.conclude(
                 [
                     (message, agent, self._retention(state), state is not DeliveryState.DEAD)
                     for state, message, agent in verdicts
                 ]
             )
-            self._store.forget(
+            self._verdicts.forget(
                 partition,
                 [
                     (entry, agent, left + _RECEIPT_MARGIN_MS)
@@ -103,21 +114,21 @@ class Settlement:
 
     def _trim_history(self, partition: Partition) -> int:
         """Strike ids off the listing whose record has left."""
-        key = self._store.keys.history(partition)
+        key = self._records.keys.history(partition)
         oldest = self._clock() - self._policy.retention_ms
         trimmed = start = 0
         while True:
-            names = self._store.redis.command(
+            names = self._records.redis.command(
                 "ZRANGEBYSCORE", key, "-inf", oldest, "LIMIT", start, _HISTORY
             )
             if not names:
                 return trimmed
-            stored = self._store.redis.commands(
-                [("EXISTS", self._store.keys.message(MessageId(name.decode()))) for name in names]
+            stored = self._records.redis.commands(
+                [("EXISTS", self._records.keys.message(MessageId(name.decode()))) for name in names]
             )
             gone = [name for name, there in zip(names, stored, strict=True) if not there]
             if gone:
-                self._store.redis.command("ZREM", key, *gone)
+                self._records.redis.command("ZREM", key, *gone)
             trimmed += len(gone)
             start += len(names) - len(gone)
             if len(names) < _HISTORY:

@@ -8,8 +8,10 @@ from typing import Final
 from broker.kernel.clock import Clock
 from broker.kernel.errors import MessageNotFoundError, NotWaitingError, StorageUnavailableError
 from broker.kernel.ids import AgentId, MessageId
+from broker.messaging.inbox_store import InboxStore
 from broker.messaging.message import Message
-from broker.messaging.store import MessageStore
+from broker.messaging.outgoing_store import OutgoingStore
+from broker.messaging.record_store import RecordStore
 
 # A routing worker holds a message for some ms. What a dead one held may stand in inboxes already:
 # it must be routed anew first, within five seconds if the station is well.
@@ -20,8 +22,12 @@ _PAUSE_SECONDS: Final = 0.05
 class Withdrawals:
     """Cancels messages that no recipient holds yet."""
 
-    def __init__(self, store: MessageStore, clock: Clock) -> None:
-        self._store = store
+    def __init__(
+        self, records: RecordStore, outgoing: OutgoingStore, inboxes: InboxStore, clock: Clock
+    ) -> None:
+        self._records = records
+        self._outgoing = outgoing
+        self._inboxes = inboxes
         self._clock = clock
 
     def cancel(self, identifier: MessageId) -> None:
@@ -29,12 +35,12 @@ class Withdrawals:
 
         Raises `MessageNotFoundError`; `NotWaitingError` when every copy is leased or finished.
         """
-        message = self._store.records([identifier])[0]
+        message = self._records.read([identifier])[0]
         if message is None:
             raise MessageNotFoundError(f"No message {identifier} is stored.")
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
-            where = self._store.withdraw_unrouted(message, "cancelled", self._clock())
+            where = self._outgoing.withdraw_unrouted(message, "cancelled", self._clock())
             if where == "withdrawn":
                 return
             if where == "absent":
@@ -55,15 +61,15 @@ class Withdrawals:
 
         Safe to repeat; nothing happens where it is no longer stored.
         """
-        message = self._store.records([identifier])[0]
+        message = self._records.read([identifier])[0]
         if message is not None:
             self._from_inboxes(message, "superseded")
 
     def _from_inboxes(self, message: Message, verdict: str) -> list[str]:
-        names = self._store.redis.command("SMEMBERS", self._store.keys.audience(message.id))
+        names = self._records.redis.command("SMEMBERS", self._records.keys.audience(message.id))
         recipients = sorted(AgentId(name.decode()) for name in names) or message.to
         return [
-            self._store.inbox_move(
+            self._inboxes.move(
                 "withdraw", AgentId(agent), {"id": message.id, "verdict": verdict}
             ).name
             for agent in recipients

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from broker.kernel.ids import AgentId, MessageId, Partition
 from broker.kernel.priority import order_base
+from broker.messaging.inbox_store import inbox_keys, policy_argument
 from broker.messaging.message import Envelope, decode_envelope, pack, unpack
 from broker.messaging.policy import MessagePolicy
-from broker.messaging.store import inbox_keys, policy_argument, read_records
+from broker.messaging.record_store import read_records
 from broker.storage.connection import Redis
 from broker.storage.keys import Keys
 from broker.storage.scripts import Call, Outcome, Script

@@ -44,6 +44,11 @@ class Outcome:
     values: tuple[object, ...] = ()
 
 
+def whole(value: object) -> int:
+    """A number among an outcome's values, which come as integers or digits; 0 for none."""
+    return int(value) if isinstance(value, int | bytes | str) else 0
+
+
 def _names(pattern: re.Pattern[str], text: str) -> tuple[str, ...]:
     found = pattern.search(text)
     if found is None:

@@ -157,7 +157,7 @@ def test_a_receipt_of_a_dead_letter_stays_as_long_as_its_record(make_stage: Make
 def test_conclusions_that_were_told_but_not_struck_off_are_told_again(stage: Stage) -> None:
     identifier = stage.deliver()
     stage.ack(stage.lease_one())
-    store = stage.broker.settlement._store
+    store = stage.broker.settlement._verdicts
     concluded = stage.broker.keys.concluded(stage.broker.keys.partition_for(BOB))
     forget = store.forget
 

@@ -5,7 +5,7 @@ import pytest
 
 from broker.kernel.ids import AgentId, Partition
 from broker.messaging.admissions import Admissions
-from broker.messaging.store import Admission
+from broker.messaging.outgoing_store import Admission
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,146 @@
+"""From draft to message: what a sender asks for, checked, with its id and its times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from broker.kernel.errors import BrokerError, FieldProblem, InvalidFieldsError, TooLargeError
+from broker.kernel.ids import AgentId, MessageId, new_id
+from broker.messaging.message import Draft, Envelope, Message
+from broker.messaging.policy import MessagePolicy
+from broker.messaging.record_store import RecordStore
+
+References = Mapping[MessageId, Message | None]
+"""The messages that drafts refer to, None where none is stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composed:
+    """A message that is not stored yet, the recipients it names, and what it replaces."""
+
+    message: Message
+    recipients: tuple[AgentId, ...]
+    superseded: Envelope | None
+
+
+class Composition:
+    """Makes messages of drafts (SPEC M1, M9, M12, M13)."""
+
+    def __init__(
+        self,
+        records: RecordStore,
+        policy: MessagePolicy,
+        named_recipients: Callable[[Sequence[str]], tuple[AgentId, ...]],
+    ) -> None:
+        """`named_recipients` gives the agents among targets, or raises `InvalidFieldsError`."""
+        self._records = records
+        self._policy = policy
+        self._named_recipients = named_recipients
+
+    def compose(self, drafts: Sequence[Draft], now: int) -> list[Composed | BrokerError]:
+        """A message for each draft, or what is wrong with it; at most one trip for all.
+
+        Wrong is `InvalidFieldsError` or `TooLargeError`.
+        """
+        references = self._references(drafts)
+        composed: list[Composed | BrokerError] = []
+        for draft in drafts:
+            try:
+                composed.append(self._compose(draft, references, now))
+            except BrokerError as error:
+                composed.append(error)
+        return composed
+
+    def _references(self, drafts: Sequence[Draft]) -> References:
+        ids = [
+            identifier
+            for draft in drafts
+            for identifier in (draft.reply_to, draft.supersedes)
+            if identifier is not None
+        ]
+        return dict(zip(ids, self._records.read(ids), strict=True)) if ids else {}
+
+    def _compose(self, draft: Draft, references: References, now: int) -> Composed:
+        recipients = self._checked_recipients(draft, references, now)
+        deliver_at = draft.deliver_at if draft.delay_ms is None else now + draft.delay_ms
+        if deliver_at is not None and deliver_at <= now:
+            deliver_at = None
+        replied_to = references.get(draft.reply_to) if draft.reply_to else None
+        partition = self._records.keys.partition_for(draft.sender)
+        message = Message(
+            id=MessageId(new_id("msg", at_ms=now, partition=partition)),
+            sender=draft.sender,
+            to=recipients or draft.to,
+            created_at=now,
+            expires_at=(deliver_at or now) + (draft.ttl_ms or self._policy.ttl_ms),
+            kind=draft.kind,
+            priority=draft.priority,
+            channel=draft.channel,
+            thread_id=draft.thread_id or (replied_to.thread if replied_to else None),
+            reply_to=draft.reply_to,
+            correlation_id=draft.correlation_id,
+            deliver_at=deliver_at,
+            expects_reply=draft.expects_reply,
+            timeout_ms=draft.timeout_ms,
+            claimable=draft.claimable,
+            strategy=draft.strategy,
+            max_attempts=draft.max_attempts,
+            supersedes=draft.supersedes,
+            hold_for_unknown=draft.hold_for_unknown,
+            subject=draft.subject,
+            body=draft.body,
+            payload=draft.payload,
+            meta=draft.meta,
+        )
+        return Composed(
+            message=message,
+            recipients=recipients,
+            superseded=references[draft.supersedes] if draft.supersedes else None,
+        )
+
+    def _checked_recipients(
+        self, draft: Draft, references: References, now: int
+    ) -> tuple[AgentId, ...]:
+        """The agents that the draft names, if there is nothing wrong with it."""
+        recipients: tuple[AgentId, ...] = ()
+        problems = list(self._problems(draft, references, now))
+        try:
+            recipients = self._named_recipients(draft.to)
+        except InvalidFieldsError as error:
+            problems += error.problems
+        if problems:
+            raise InvalidFieldsError(problems)
+        size = sum(len(part) for part in (draft.payload, draft.meta) if part)
+        size += len(draft.body.encode()) if draft.body else 0
+        most = self._policy.max_body_bytes
+        if size > most:
+            raise TooLargeError(
+                f"Body, payload and meta take {size} bytes; at most {most} fit. "
+                "Send a reference to the contents instead.",
+                problems=[FieldProblem(field="body", message=f"{size} bytes are too many")],
+            )
+        return recipients
+
+    def _problems(self, draft: Draft, references: References, now: int) -> Iterable[FieldProblem]:
+        longest = self._policy.max_ttl_ms
+        if draft.ttl_ms is not None and draft.ttl_ms > longest:
+            yield FieldProblem(
+                field="ttl_seconds", message=f"must be at most {longest / 1000:g} seconds"
+            )
+        if draft.delay_ms is not None and draft.delay_ms > longest:
+            yield FieldProblem(
+                field="delay_seconds", message=f"must be at most {longest / 1000:g} seconds"
+            )
+        if draft.deliver_at is not None and draft.deliver_at - now > longest:
+            yield FieldProblem(
+                field="deliver_at", message=f"must be at most {longest / 1000:g} seconds ahead"
+            )
+        if draft.reply_to is not None and references.get(draft.reply_to) is None:
+            yield FieldProblem(field="reply_to", message="no such message is stored")
+        if draft.supersedes is not None:
+            superseded = references.get(draft.supersedes)
+            if superseded is None:
+                yield FieldProblem(field="supersedes", message="no such message is stored")
+            elif superseded.sender != draft.sender:
+                yield FieldProblem(field="supersedes", message="is another sender's message")
