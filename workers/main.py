@@ -8,13 +8,18 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Final
 
 import structlog
 
-from broker.kernel.errors import BrokerError, DataVersionError, StorageUnavailableError
+from broker.kernel.errors import (
+    BrokerError,
+    DataVersionError,
+    StorageFullError,
+    StorageUnavailableError,
+)
 from broker.operations.processes import Role
 from broker.storage.connection import connect, translated
 from config import logging as station_logging
@@ -27,6 +32,12 @@ POOLS: Final[Mapping[Role, type[PoolWorker]]] = {
     Role.DELIVERY: SimplePoolWorker,
     Role.RETRY: SimplePoolWorker,
     Role.EXECUTION: ForkingPoolWorker,
+}
+# Jobs need room in Redis. What these pools are there for needs none, and makes some: when Redis is
+# out of memory, they go on without jobs.
+WITHOUT_JOBS: Final[Mapping[Role, Callable[[], None]]] = {
+    Role.ROUTING: routing.drain_unrung,
+    Role.RETRY: retry.sweep,
 }
 # RQ imports a job's module when the first job names it; these are there before.
 JOBS: Final = (delivery, execution, retry, routing)
@@ -81,7 +92,7 @@ def run(role: Role, settings: Settings) -> None:
     try:
         if station.broker().prepare_patiently(shift.ending):
             with station.broker().processes.heartbeat(role):
-                shift.work(POOLS[role], settings, station.broker().keys.jobs_queue(role))
+                shift.work(role, settings, station.broker().keys.jobs_queue(role))
     except DataVersionError as error:
         sys.exit(error.detail)
     _log.info("worker.stopped", pool=role)
@@ -99,19 +110,21 @@ class Shift:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
 
-    def work(self, kind: type[PoolWorker], settings: Settings, queue: str) -> None:
+    def work(self, role: Role, settings: Settings, queue: str) -> None:
         """Take jobs; a Redis that goes away costs a pause, and a new worker when it is back."""
         url = settings.jobs_redis_url or settings.redis_url or ""
         while not self.ending.is_set():
             try:
                 with translated():
-                    self._worker = kind(queue, connection=connect(url))
+                    self._worker = POOLS[role](queue, connection=connect(url))
                     _log.info("worker.started", queue=queue, name=self._worker.name)
                     self._worker.run(self.ending)
             except StorageUnavailableError as error:
                 if self._worker is not None:
                     _log.warning("worker.lost_redis", error=error.detail)
                 self._worker = None
+                if isinstance(error, StorageFullError):
+                    _go_on_without_jobs(role)
                 self.ending.wait(_RECONNECT_SECONDS)
 
     def _end(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal's signature
@@ -128,3 +141,12 @@ class Shift:
             self._worker.kill_horse()
         else:
             os._exit(0)
+
+
+def _go_on_without_jobs(role: Role) -> None:
+    if role not in WITHOUT_JOBS:
+        return
+    try:
+        WITHOUT_JOBS[role]()
+    except StorageUnavailableError as error:
+        _log.warning("worker.has_no_room", error=error.detail)

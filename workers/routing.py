@@ -11,3 +11,8 @@ def drain() -> None:
 def sweep() -> None:
     """Ring for partitions whose wake-up was lost, and for delayed messages that are due."""
     broker().router.sweep()
+
+
+def drain_unrung() -> None:
+    """Route what waits, where Redis has no room for the jobs that would have it routed."""
+    broker().router.drain_unrung()

@@ -89,7 +89,7 @@ class Load:
         """End the sending, wait until all that was accepted is acknowledged or dead, and judge."""
         self._sending_ends.set()
         _join(self._senders)
-        until(self._is_settled, within=within, what="all that was accepted has a verdict")
+        until(self.is_settled, within=within, what="all that was accepted has a verdict")
         self.stop()
 
         assert self.ledger.faults(self.dead()) == []
@@ -125,7 +125,8 @@ class Load:
         answers = self.ledger.answers.items()
         return {answer: count for answer, count in answers if answer[1:] not in expected}
 
-    def _is_settled(self) -> bool:
+    def is_settled(self) -> bool:
+        """Whether all that was accepted is acknowledged or dead."""
         remaining = self.ledger.open_copies()
         if not remaining:
             return True

@@ -13,7 +13,7 @@ import requests
 from station.redis_server import find_server
 from tests.process.calls import Calls
 from tests.process.ledger import Ledger, now
-from tests.process.load import impatient, under_load
+from tests.process.load import FLOW_SECONDS, impatient, under_load
 from tests.process.stations import Station
 from tests.redis.servers import Server
 from tests.redis.servers import running as running_redis
@@ -116,6 +116,7 @@ def test_redis_is_out_of_memory(station: Station, redis: Server) -> None:
         ]
         assert [one["id"] for one in finished if "problem" not in one] == stock.ids
         assert calls.ask("fetch", fetch) == (200, {"messages": []})
+        until(load.is_settled, within=FLOW_SECONDS, what="all that was accepted has a verdict")
         assert requests.get(f"{station.url}/health", timeout=PROBE_SECONDS).status_code == 200
 
         client.config_set("maxmemory", 0)
