@@ -33,6 +33,8 @@ from broker.messaging.record_store import RecordStore
 _CHUNK: Final = 250
 _BLOCK_SECONDS: Final = 10.0
 _BLOCK_POLL_SECONDS: Final = 0.1
+# To find near names is to read all names: of a batch, the first unknown recipients get them.
+_SUGGESTED: Final = 10
 _FULL_RETRY_AFTER_SECONDS: Final = 5.0
 
 
@@ -217,13 +219,17 @@ class MessageQueue:
     def _refuse_unknown(
         self, group: Sequence[_Candidate], admissions: dict[AgentId, Admission]
     ) -> None:
+        suggested: dict[AgentId, tuple[AgentId, ...]] = {}
         for candidate in group:
             named = candidate.composed.recipients
             missing = [agent for agent in named if not admissions[agent].registered]
             if not missing or candidate.draft.hold_for_unknown:
                 continue
             repeated = self._first_use(candidate.draft)
-            near = [name for agent in missing for name in self._neighbours.near_names(agent)]
+            for agent in missing:
+                if agent not in suggested and len(suggested) < _SUGGESTED:
+                    suggested[agent] = self._neighbours.near_names(agent)
+            near = [name for agent in missing for name in suggested.get(agent, ())]
             candidate.result = repeated or UnknownAgentError(
                 missing, dict.fromkeys(near), field="to"
             )
