@@ -117,6 +117,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     # --- routing ----------------------------------------------------------------------------
 
+    @precondition(lambda self: self.model.in_state("ingress", "taken"))
     @rule()
     def route(self) -> None:
         for sender in ("alice", "dora"):
@@ -124,6 +125,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.stage.route()
         self._arrived()
 
+    @precondition(lambda self: self.model.in_state("ingress", "taken"))
     @rule(sender=SENDERS, committed=st.booleans())
     def router_dies(self, sender: str, *, committed: bool) -> None:
         """It took a batch, perhaps put it into inboxes, and was killed before it released it."""
@@ -166,6 +168,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     # --- receiving --------------------------------------------------------------------------
 
+    @precondition(lambda self: self.model.in_state("queued"))
     @rule(agent=RECIPIENTS, limit=st.integers(min_value=1, max_value=4))
     def lease(self, agent: str, limit: int) -> None:
         expected = self.model.inbox(agent)[:limit]
@@ -234,7 +237,9 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(c.stale_tokens for c in self.model.copies.values()))
     @rule(choice=CHOICE)
     def use_a_stale_token(self, choice: int) -> None:
-        copy = self._any([c for c in self.model.copies.values() if c.stale_tokens], choice)
+        known = [copy for copy in self.model.copies.values() if copy.stale_tokens]
+        # Most telling where somebody else holds the message by now.
+        copy = self._any([copy for copy in known if copy.state == "leased"] or known, choice)
         stale, agent = copy.stale_tokens[choice % len(copy.stale_tokens)], AgentId(copy.recipient)
         inboxes = self.stage.broker.inboxes
         with pytest.raises(StaleLeaseError):
@@ -246,6 +251,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     # --- time and withdrawal ----------------------------------------------------------------
 
+    @precondition(lambda self: self.model.in_state("leased", "waiting"))
     @rule(agent=RECIPIENTS)
     def leases_and_waits_end(self, agent: str) -> None:
         keys, name = self.stage.broker.keys, AgentId(agent)
@@ -257,10 +263,6 @@ class QueueMachine(RuleBasedStateMachine):
         for copy in self.model.in_state("waiting"):
             if copy.recipient == agent:
                 copy.state = "queued"
-        self.stage.settle()
-
-    @rule()
-    def sweep(self) -> None:
         self.stage.settle()
 
     @precondition(lambda self: self.model.copies)
