@@ -72,7 +72,8 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.copies)
     @rule(choice=CHOICE, to=RECIPIENTS, priority=PRIORITIES)
     def supersede(self, choice: int, to: str, priority: int) -> None:
-        old = self._any(list(self.model.copies.values()), choice)
+        # Most telling where a router that died had the old one in its hands.
+        old = self._any(self.model.in_state("taken") or [*self.model.copies.values()], choice)
         at_once = old.state == "delayed" or (
             old.state == "ingress" and not self._may_be_taken(old.sender)
         )
@@ -238,8 +239,8 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(choice=CHOICE)
     def use_a_stale_token(self, choice: int) -> None:
         known = [copy for copy in self.model.copies.values() if copy.stale_tokens]
-        # Most telling where somebody else holds the message by now.
-        copy = self._any([copy for copy in known if copy.state == "leased"] or known, choice)
+        # Most telling where somebody else holds it by now.
+        copy = self._any([c for c in known if c.state == "leased"] or known, choice)
         stale, agent = copy.stale_tokens[choice % len(copy.stale_tokens)], AgentId(copy.recipient)
         inboxes = self.stage.broker.inboxes
         with pytest.raises(StaleLeaseError):
