@@ -147,7 +147,7 @@ def build_broker(
         stale_after_ms=seconds_to_ms(settings.stale_after_seconds),
         offline_after_ms=seconds_to_ms(settings.offline_after_seconds),
         # The two contexts need each other; inboxes are not there yet.
-        session_ended=lambda agent: inboxes.return_all(agent),  # noqa: PLW0108
+        session_ended=lambda agent, silent_ms: inboxes.return_all(agent, silent_ms=silent_ms),
         deleted=lambda agent: inboxes.bury_all(agent),  # noqa: PLW0108
         admission_changed=admissions.forget,
     )

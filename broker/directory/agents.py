@@ -110,9 +110,9 @@ class Registered:
 class Agents:
     """The register of agents.
 
-    `session_ended` is called when a newer session takes over or the agent fell silent, `deleted`
-    when an agent is gone, `admission_changed` when what it accepts is another now; each may be
-    called twice.
+    `session_ended` is called when a newer session takes over, or the agent fell silent for the ms
+    that it gets, `deleted` when an agent is gone, `admission_changed` when what it accepts is
+    another now; each may be called twice.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Agents:
         clock: Clock,
         stale_after_ms: int,
         offline_after_ms: int,
-        session_ended: Callable[[AgentId], object],
+        session_ended: Callable[[AgentId, int | None], object],
         deleted: Callable[[AgentId], object],
         admission_changed: Callable[[AgentId], object],
     ) -> None:
@@ -168,7 +168,7 @@ class Agents:
                 },
             )
             if outcome.name == "new_session":
-                self._session_ended(agent)
+                self._session_ended(agent, None)
             self._admission_changed(agent)
             if outcome.name != "changed":
                 return Registered(agent=self.get(agent), created=outcome.name == "created")
@@ -262,7 +262,7 @@ class Agents:
         for agent in self._store.silent_since(self._clock() - self._offline_after_ms):
             if agent in BUILT_IN:
                 continue  # whoever reads their inboxes gives signs of life, but owes none
-            self._session_ended(agent)
+            self._session_ended(agent, self._offline_after_ms)
             outcome = self._store.move("retire", agent, {"silence_ms": self._offline_after_ms})
             if outcome.name == "retired":
                 reaped.append(agent)

@@ -305,15 +305,26 @@ class Inboxes:
         arguments = [text for one in held for text in (one.message_id, one.token)]
         if not arguments:
             return 0
-        outcome = self._store.move("return_leases", agent, {"limit": 0, "counted": 0}, arguments)
+        outcome = self._store.move(
+            "return_leases", agent, {"limit": 0, "counted": 0, "silent_ms": ""}, arguments
+        )
         return whole(outcome.values[0])
 
-    def return_all(self, agent: AgentId) -> int:
-        """Return every lease of an agent whose session has ended (SPEC R8, R9); how many."""
+    def return_all(self, agent: AgentId, *, silent_ms: int | None = None) -> int:
+        """Return every lease of an agent whose session has ended (SPEC R8, R9); how many.
+
+        With `silent_ms` none, if the agent has given a sign of life since then after all.
+        """
         total = 0
         while True:
             outcome = self._store.move(
-                "return_leases", agent, {"limit": _RETURN_AT_ONCE, "counted": 1}
+                "return_leases",
+                agent,
+                {
+                    "limit": _RETURN_AT_ONCE,
+                    "counted": 1,
+                    "silent_ms": "" if silent_ms is None else silent_ms,
+                },
             )
             returned = whole(outcome.values[0])
             total += returned

@@ -5,11 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from broker.kernel.errors import ConflictError, NotWaitingError, StaleLeaseError
 from broker.kernel.ids import AgentId, MessageId

@@ -11,6 +11,7 @@ from broker.kernel.errors import (
 )
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId
+from broker.messaging.inbox import Delivered
 from tests.redis.stage import HOUR_MS, Stage
 
 BOB, USER = AgentId("bob"), AgentId("user")
@@ -97,6 +98,25 @@ def test_an_agent_that_falls_silent_loses_its_leases_but_not_its_messages(stage:
     assert stage.inbox() == [identifier]
     assert stage.broker.agents.reap() == []
     assert stage.broker.agents.get(BOB).id == BOB
+
+
+def test_an_agent_that_comes_back_in_the_last_moment_keeps_its_leases(stage: Stage) -> None:
+    stage.deliver()
+    silence(stage, BOB)
+    store = stage.broker.agents._store
+    silent_since = store.silent_since
+
+    def come_back(moment: int) -> list[AgentId]:
+        silent = silent_since(moment)
+        held.append(stage.lease_one())
+        return silent
+
+    held: list[Delivered] = []
+    store.silent_since = come_back  # type: ignore[method-assign]
+
+    assert stage.broker.agents.reap() == []
+
+    stage.ack(held[0])
 
 
 def test_a_reader_counts_as_alive(stage: Stage) -> None:

@@ -1,13 +1,17 @@
 -- Put leased messages back at once: those named as pairs of id and token, or else all of them.
 -- outcomes: returned
--- A return that is not the consumer's failure (`counted` = 0) does not use up an attempt.
+-- With `silent_ms` none, unless the agent has given no sign of life for so long. A return that is not
+-- the consumer's failure (`counted` = 0) does not use up an attempt.
 local agent, inbox, leased, waiting, expiring, deliveries, receipts, leaving, alarms, concluded, dead_letters, dead_index, dead_due, sequence, counters, activity, heartbeats = unpack(KEYS)
-local agent_id, policy_packed, limit, counted = unpack(ARGV)
+local agent_id, policy_packed, limit, counted, silent_ms = unpack(ARGV)
 -- include: inbox
 
+local seen = silent_ms ~= '' and redis.call('ZSCORE', heartbeats, agent_id)
+if seen and tonumber(seen) > now - tonumber(silent_ms) then return { 'returned', 0 } end
+
 local ids, token_of = {}, {}
-if #ARGV > 4 then
-  for index = 5, #ARGV, 2 do
+if #ARGV > 5 then
+  for index = 6, #ARGV, 2 do
     ids[#ids + 1] = ARGV[index]
     token_of[ARGV[index]] = ARGV[index + 1]
   end
