@@ -106,8 +106,8 @@ def test_an_agent_that_comes_back_in_the_last_moment_keeps_its_leases(stage: Sta
     store = stage.broker.agents._store
     silent_since = store.silent_since
 
-    def come_back(moment: int) -> list[AgentId]:
-        silent = silent_since(moment)
+    def come_back(moment_ms: int) -> list[AgentId]:
+        silent = silent_since(moment_ms)
         held.append(stage.lease_one())
         return silent
 
