@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import weakref
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -17,7 +18,12 @@ from config.lifeline import die_with_parent
 from config.settings import load_settings
 
 _settings = load_settings()
-_metrics_dir = _settings.data_dir / "metrics"
+# In memory where there is a place for files in memory: they are mapped, and whoever writes to what
+# is mapped from a full disk is ended by SIGBUS.
+_memory = Path("/dev/shm")  # noqa: S108 - the name below is of a folder that nobody else can enter
+_metrics_parent = _memory if os.access(_memory, os.W_OK) else _settings.data_dir
+_METRICS = "waystation-metrics-"
+_metrics_dir = _metrics_parent / f"{_METRICS}{os.getpid()}"
 # prometheus_client reads this name when it is first imported, and has no other way in: nothing may
 # import it before this line, here or in a worker.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_dir)
@@ -45,8 +51,16 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn publishes no ty
     server.log.error_log.propagate = True
     logging.getLogger("gunicorn.access").propagate = False
     station_logging.configure(process="web", fmt=_settings.log_format, level=_settings.log_level)
+    for left in _metrics_parent.glob(f"{_METRICS}*"):
+        if not Path(f"/proc/{left.name.removeprefix(_METRICS)}").exists():
+            shutil.rmtree(left, ignore_errors=True)
     shutil.rmtree(_metrics_dir, ignore_errors=True)
-    _metrics_dir.mkdir(parents=True)
+    _metrics_dir.mkdir(mode=0o700, parents=True)
+
+
+def on_exit(server: Any) -> None:  # noqa: ANN401, ARG001
+    """Leave no metrics behind."""
+    shutil.rmtree(_metrics_dir, ignore_errors=True)
 
 
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001

@@ -37,8 +37,12 @@ def _count_start(file: Path) -> None:
     if 0 <= since < PAUSE_SECONDS:
         time.sleep(PAUSE_SECONDS - since)
     replacement = file.with_suffix(".new")
-    replacement.write_text(f"{int(starts) + 1} {time.time():.3f}\n")
-    replacement.replace(file)
+    try:
+        replacement.write_text(f"{int(starts) + 1} {time.time():.3f}\n")
+        replacement.replace(file)
+    except OSError:
+        # The disk is full, say. Nobody will know of this start, so that the next one may be soon.
+        time.sleep(PAUSE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from config.settings import ROOT
@@ -28,6 +29,15 @@ def test_a_process_that_ends_at_once_is_started_once_a_second(tmp_path: Path) ->
     count, second = starts.read_text().split()
     assert count == "2"
     assert float(second) - first >= PAUSE_SECONDS
+
+
+def test_a_process_is_started_and_paced_where_nothing_can_be_written(tmp_path: Path) -> None:
+    began = time.monotonic()
+
+    done = become(tmp_path / "no-such-folder" / "web.starts", "echo", "started")
+
+    assert done.stdout == "started\n"
+    assert time.monotonic() - began >= PAUSE_SECONDS
 
 
 def test_the_station_s_own_programs_come_before_others(tmp_path: Path) -> None:
