@@ -91,12 +91,14 @@ class SafeScheduler(Scheduler):  # type: ignore[misc] # rq_scheduler has no type
     def make_pass(self) -> float:
         """Send all that is due if this scheduler leads; the seconds until the next pass."""
         with translated():
-            was_leader = self._leadership.held
+            term = self._leadership.term
             if not self.acquire_lock():
                 return _STAND_BY_SECONDS
-            if not was_leader:
+            if self._leadership.term != term:
                 _log.info("scheduler.leads")
-            if not was_leader or time.monotonic() >= self._sync_at:
+                # Where the lock was lost, more may have been.
+                self._sync_at = 0.0
+            if time.monotonic() >= self._sync_at:
                 self.sync()
             self.enqueue_jobs()
             return self._seconds_until_next()

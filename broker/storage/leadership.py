@@ -27,6 +27,8 @@ class Leadership:
         self._key = key
         self._lock = redis.client.lock(key, LEASE_SECONDS, blocking=False, thread_local=False)
         self.held = False
+        self.term = 0
+        """How often it became the leader: a new term begins where the lock was lost between."""
 
     def claim(self) -> bool:
         """Become the leader, or remain it for another three seconds; whether this process is."""
@@ -38,6 +40,7 @@ class Leadership:
                     self.held = False
             if not self.held:
                 self.held = bool(self._lock.acquire())
+                self.term += self.held
         return self.held
 
     def resign(self) -> None:
