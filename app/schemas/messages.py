@@ -127,10 +127,9 @@ class LeaseView(TypedDict):
 
 JsonView = msgspec.Raw | None
 
-DeliveredView = TypedDict(
-    "DeliveredView",
+SaidView = TypedDict(
+    "SaidView",
     {
-        "id": str,
         "from": str,
         "to": str | list[str],
         "kind": str,
@@ -140,40 +139,37 @@ DeliveredView = TypedDict(
         "payload": JsonView,
         "meta": JsonView,
         "channel": str | None,
-        "thread_id": str,
-        "reply_to": str | None,
-        "created_at": str,
-        "expires_at": str,
-        "attempt": int,
-        "lease": LeaseView | None,
-        "correlation_id": NotRequired[str],
-        "expects_reply": NotRequired[bool],
     },
 )
+"""What every message says; in this form, because `from` is a word of Python."""
 
-ContentsView = TypedDict(
-    "ContentsView",
-    {
-        "id": str,
-        "from": str,
-        "to": str | list[str],
-        "kind": str,
-        "priority": str | int,
-        "subject": str | None,
-        "body": str | None,
-        "payload": JsonView,
-        "meta": JsonView,
-        "channel": str | None,
-        "thread_id": str,
-        "reply_to": str | None,
-        "correlation_id": str | None,
-        "supersedes": str | None,
-        "expects_reply": bool,
-        "created_at": str,
-        "expires_at": str,
-        "deliver_at": str | None,
-    },
-)
+
+class DeliveredView(SaidView):
+    """A message as its recipient gets it."""
+
+    id: str
+    thread_id: str
+    reply_to: str | None
+    created_at: str
+    expires_at: str
+    attempt: int
+    lease: LeaseView | None
+    correlation_id: NotRequired[str]
+    expects_reply: NotRequired[bool]
+
+
+class ContentsView(SaidView):
+    """A message as its sender and operators see it."""
+
+    id: str
+    thread_id: str
+    reply_to: str | None
+    correlation_id: str | None
+    supersedes: str | None
+    expects_reply: bool
+    created_at: str
+    expires_at: str
+    deliver_at: str | None
 
 
 class MessageView(ContentsView):
@@ -210,15 +206,7 @@ def delivered(one: Delivered) -> DeliveredView:
     message = one.message
     view: DeliveredView = {
         "id": message.id,
-        "from": message.sender,
-        "to": _to(message),
-        "kind": message.kind,
-        "priority": display(message.priority),
-        "subject": message.subject,
-        "body": message.body,
-        "payload": _json(message.payload),
-        "meta": _json(message.meta),
-        "channel": message.channel,
+        **_said(message),  # type: ignore[typeddict-item] # it has neither of the optional keys
         "thread_id": message.thread,
         "reply_to": message.reply_to,
         "created_at": rfc3339(message.created_at),
@@ -247,15 +235,7 @@ def contents(message: Message) -> ContentsView:
     """What a message says, to whom and until when; encode with `msgspec.json`."""
     return {
         "id": message.id,
-        "from": message.sender,
-        "to": _to(message),
-        "kind": message.kind,
-        "priority": display(message.priority),
-        "subject": message.subject,
-        "body": message.body,
-        "payload": _json(message.payload),
-        "meta": _json(message.meta),
-        "channel": message.channel,
+        **_said(message),
         "thread_id": message.thread,
         "reply_to": message.reply_to,
         "correlation_id": message.correlation_id,
@@ -283,6 +263,20 @@ def receipt(one: Receipt) -> ReceiptView:
 def moment(milliseconds: int | None) -> str | None:
     """A time for people and programs, null for not yet."""
     return None if milliseconds is None else rfc3339(milliseconds)
+
+
+def _said(message: Message) -> SaidView:
+    return {
+        "from": message.sender,
+        "to": _to(message),
+        "kind": message.kind,
+        "priority": display(message.priority),
+        "subject": message.subject,
+        "body": message.body,
+        "payload": _json(message.payload),
+        "meta": _json(message.meta),
+        "channel": message.channel,
+    }
 
 
 def _to(message: Message) -> str | list[str]:

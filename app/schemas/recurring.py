@@ -9,7 +9,7 @@ import msgspec
 
 from app.schemas.fields import Choice, Line, Moment, Whole, agent_id_field, recurring_id_field
 from app.schemas.lists import page_limit
-from app.schemas.messages import JsonView, SendShape, moment
+from app.schemas.messages import SaidView, SendShape, moment
 from app.schemas.shape import QueryShape, Shape
 from broker.kernel.clock import rfc3339
 from broker.kernel.ids import RecurringId
@@ -120,33 +120,22 @@ class EmptyShape(Shape[dict[str, Any]]):
     """Nothing needs to be said."""
 
 
-RecurringView = TypedDict(
-    "RecurringView",
-    {
-        "id": str,
-        "from": str,
-        "to": str | list[str],
-        "kind": str,
-        "priority": str | int,
-        "subject": str | None,
-        "body": str | None,
-        "payload": JsonView,
-        "meta": JsonView,
-        "channel": str | None,
-        "thread_id": str | None,
-        "schedule": str,
-        "timezone": str,
-        "policy": str,
-        "status": str,
-        "created_at": str,
-        "expires_at": str | None,
-        "next_at": str | None,
-        "ended_at": str | None,
-        "sent": int,
-        "missed": int,
-        "failed": int,
-    },
-)
+class RecurringView(SaidView):
+    """A recurring message: what it says, when, and how far it is."""
+
+    id: str
+    thread_id: str | None
+    schedule: str
+    timezone: str
+    policy: str
+    status: str
+    created_at: str
+    expires_at: str | None
+    next_at: str | None
+    ended_at: str | None
+    sent: int
+    missed: int
+    failed: int
 
 
 class RecurringListView(TypedDict):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -142,12 +143,10 @@ def _interval_ms(text: str) -> int:
 
 
 def _moment_ms(text: str, *, latest: int) -> int:
-    try:
+    with suppress(ValueError, OverflowError):  # one sentence for all that is wrong with it
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None and to_ms(moment) <= latest:
             return to_ms(moment)
-    except (ValueError, OverflowError):
-        pass  # one sentence for all that is wrong with it
     raise _invalid(
         "schedule",
         "'at:' takes an RFC 3339 time with offset, at most ten years ahead: "
