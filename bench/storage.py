@@ -12,7 +12,7 @@ from bench.processes import BenchError, Station
 from bench.statistics import median_of_ratios, spread
 from broker.kernel.errors import BrokerError
 from broker.kernel.ids import AgentId
-from broker.messaging.inbox import Acknowledgement, Wanted
+from broker.messaging.delivery import Acknowledgement, Wanted
 from broker.messaging.message import Draft
 from broker.wiring import Broker
 

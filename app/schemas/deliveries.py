@@ -24,7 +24,7 @@ from app.schemas.kinds import Kind
 from app.schemas.messages import DeliveredView, LeaseView
 from app.schemas.shape import QueryShape, Shape
 from broker.kernel.ids import AgentId, LeaseToken
-from broker.messaging.inbox import Acknowledgement, Wanted
+from broker.messaging.delivery import Acknowledgement, Wanted
 
 MAX_WAIT_SECONDS: Final = 60
 _MAX_AT_ONCE: Final = 1000

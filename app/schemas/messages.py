@@ -26,8 +26,7 @@ from app.schemas.shape import HeaderShape, Shape
 from broker.kernel.clock import rfc3339
 from broker.kernel.errors import FieldProblem
 from broker.kernel.priority import display
-from broker.messaging.delivery import Lease, Receipt
-from broker.messaging.inbox import Delivered
+from broker.messaging.delivery import Delivered, Lease, Receipt
 from broker.messaging.message import Draft, JsonText, Message
 from broker.messaging.queue import Accepted
 from broker.messaging.receipts import Listed

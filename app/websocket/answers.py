@@ -24,7 +24,7 @@ from broker.kernel.errors import (
     UnknownAgentError,
 )
 from broker.kernel.events import DeliveryState
-from broker.messaging.inbox import Acknowledgement
+from broker.messaging.delivery import Acknowledgement
 from broker.messaging.message import Draft
 from broker.wiring import Broker
 

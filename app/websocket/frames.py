@@ -20,7 +20,7 @@ from app.schemas.shape import Shape
 from app.websocket.window import DEFAULT_CREDIT, MAX_CREDIT
 from broker.kernel.errors import FieldProblem, InvalidFieldsError
 from broker.kernel.ids import AgentId, LeaseToken, MessageId
-from broker.messaging.inbox import Acknowledgement
+from broker.messaging.delivery import Acknowledgement
 from broker.messaging.message import Draft
 
 Ref = str | int

@@ -21,7 +21,7 @@ from app.websocket.endings import FAILED, Ending, ending_by
 from broker.kernel.clock import system_clock
 from broker.kernel.errors import BrokerError, StaleEpochError, StorageUnavailableError
 from broker.kernel.ids import AgentId
-from broker.messaging.inbox import Acknowledgement, Delivered, Wanted
+from broker.messaging.delivery import Acknowledgement, Delivered, Wanted
 from broker.wiring import Broker
 
 _PUSH_AT_ONCE: Final = 100

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker.kernel.ids import LeaseToken, MessageId
-from broker.messaging.delivery import Lease
-from broker.messaging.inbox import Acknowledgement
+from broker.messaging.delivery import Acknowledgement, Lease
 
 DEFAULT_CREDIT: Final = 50
 MAX_CREDIT: Final = 1000

@@ -1,4 +1,4 @@
-"""One recipient's copy of a message, as its receipt shows it."""
+"""One recipient's copy of a message: as it is asked for, handed out, finished and reported."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, LeaseToken, MessageId
+from broker.messaging.message import Message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,40 @@ class Lease:
     token: LeaseToken
     attempt: int
     expires_at: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which messages of an inbox are asked for (SPEC M5)."""
+
+    limit: int = 10
+    min_priority: int = 0
+    kinds: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """A message as its recipient gets it; without a lease it was only shown."""
+
+    message: Message
+    lease: Lease | None
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejected:
+    """What a negative acknowledgement came to: waiting (until `next_attempt_at`), dead, expired."""
+
+    state: DeliveryState
+    next_attempt_at: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acknowledgement:
+    """One of many: the lease that is to be finished."""
+
+    message_id: MessageId
+    token: LeaseToken
 
 
 def attempts_from(history: Sequence[Sequence[Any]]) -> tuple[Attempt, ...]:

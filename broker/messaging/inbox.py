@@ -7,7 +7,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from broker.kernel.errors import (
@@ -23,7 +22,7 @@ from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, LeaseToken, MessageId
 from broker.kernel.priority import order_limit
 from broker.messaging.arrivals import Arrivals
-from broker.messaging.delivery import Lease
+from broker.messaging.delivery import Acknowledgement, Delivered, Lease, Rejected, Wanted
 from broker.messaging.inbox_store import InboxStore
 from broker.messaging.message import Message, Unpacked, unpack
 from broker.messaging.policy import MessagePolicy
@@ -36,40 +35,6 @@ _SCAN: Final = 200
 _RETURN_AT_ONCE: Final = 200
 _ACKNOWLEDGE_AT_ONCE: Final = 500
 _HELD_AT_MOST: Final = 10_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Which messages of an inbox are asked for (SPEC M5)."""
-
-    limit: int = 10
-    min_priority: int = 0
-    kinds: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Delivered:
-    """A message as its recipient gets it; without a lease it was only shown."""
-
-    message: Message
-    lease: Lease | None
-    attempt: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rejected:
-    """What a negative acknowledgement came to: waiting (until `next_attempt_at`), dead, expired."""
-
-    state: DeliveryState
-    next_attempt_at: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Acknowledgement:
-    """One of many: the lease that is to be finished."""
-
-    message_id: MessageId
-    token: LeaseToken
 
 
 class Inboxes:

@@ -7,7 +7,7 @@ import pytest
 import websocket
 
 from broker.kernel.ids import AgentId
-from broker.messaging.inbox import Wanted
+from broker.messaging.delivery import Wanted
 from tests.contract.websocket_server import Agent, Server, register, serving
 from tests.waiting import until
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from broker.kernel.ids import AgentId, MessageId, Partition
-from broker.messaging.inbox import Acknowledgement, Delivered, Wanted
+from broker.messaging.delivery import Acknowledgement, Delivered, Wanted
 from broker.messaging.message import Draft
 from broker.messaging.queue import Accepted
 from broker.operations.processes import Role

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from broker.kernel.ids import AgentId
-from broker.messaging.inbox import Wanted
+from broker.messaging.delivery import Wanted
 from broker.messaging.message import Draft
 from broker.messaging.recurring import RecurringRequest
 from broker.messaging.recurring_definition import Recurring

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from broker.kernel.errors import ConflictError, NotWaitingError, StaleLeaseError
 from broker.kernel.ids import AgentId, MessageId
 from broker.messaging.dead_letters import DeadLetterFilter, DeadLetterStatus
-from broker.messaging.inbox import Acknowledgement
+from broker.messaging.delivery import Acknowledgement
 from broker.routing.store import Batch
 from broker.wiring import build_broker
 from tests.conftest import MakeSettings

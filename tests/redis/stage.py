@@ -6,8 +6,7 @@ from typing import Any
 
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, LeaseToken, MessageId
-from broker.messaging.delivery import Receipt
-from broker.messaging.inbox import Acknowledgement, Delivered, Wanted
+from broker.messaging.delivery import Acknowledgement, Delivered, Receipt, Wanted
 from broker.messaging.message import Draft
 from broker.routing.store import Batch, RoutingStore
 from broker.wiring import Broker, message_policy

@@ -11,7 +11,7 @@ from broker.kernel.errors import (
 )
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId
-from broker.messaging.inbox import Delivered
+from broker.messaging.delivery import Delivered
 from tests.redis.stage import HOUR_MS, Stage
 
 BOB, USER = AgentId("bob"), AgentId("user")

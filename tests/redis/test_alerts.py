@@ -10,7 +10,7 @@ import pytest
 
 from broker.kernel.errors import InboxFullError, InvalidFieldsError, StorageUnavailableError
 from broker.kernel.ids import AgentId
-from broker.messaging.inbox import Wanted
+from broker.messaging.delivery import Wanted
 from broker.messaging.message import Draft, Message
 from broker.operations.alerts import Alerts
 from broker.operations.health import Condition, Measure, Severity

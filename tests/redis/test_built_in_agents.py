@@ -2,7 +2,7 @@ import pytest
 
 from broker.kernel.clock import system_clock
 from broker.kernel.ids import AgentId
-from broker.messaging.inbox import Wanted
+from broker.messaging.delivery import Wanted
 from broker.messaging.message import Draft
 from broker.wiring import Broker
 

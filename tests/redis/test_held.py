@@ -7,7 +7,7 @@ import pytest
 
 from broker.kernel.errors import StaleEpochError, UnknownAgentError
 from broker.kernel.ids import AgentId, MessageId
-from broker.messaging.inbox import Acknowledgement, Wanted
+from broker.messaging.delivery import Acknowledgement, Wanted
 from broker.messaging.message import Draft
 from broker.wiring import Broker
 from tests.conftest import MakeBroker

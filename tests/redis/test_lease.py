@@ -14,7 +14,7 @@ from broker.kernel.errors import (
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, LeaseToken, MessageId
 from broker.kernel.priority import HIGH, LOW, NORMAL, URGENT
-from broker.messaging.inbox import Acknowledgement, Wanted
+from broker.messaging.delivery import Acknowledgement, Wanted
 from tests.redis.stage import HOUR_MS, Stage, acknowledgement, ids, token
 
 BOB = AgentId("bob")

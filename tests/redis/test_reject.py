@@ -5,7 +5,7 @@ import pytest
 from broker.kernel.errors import MessageNotFoundError, StaleEpochError, StaleLeaseError
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, LeaseToken, MessageId
-from broker.messaging.inbox import Rejected
+from broker.messaging.delivery import Rejected
 from tests.redis.conftest import MakeStage
 from tests.redis.stage import HOUR_MS, Stage, acknowledgement, ids, token
 

@@ -6,7 +6,7 @@ from broker.kernel.clock import system_clock
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId
 from broker.messaging.dead_letters import DeadLetterFilter
-from broker.messaging.inbox import Acknowledgement, Delivered, Wanted
+from broker.messaging.delivery import Acknowledgement, Delivered, Wanted
 from broker.messaging.message import Draft
 from broker.operations.measurements import Snapshot
 from broker.operations.store import OperationsStore, PresencePolicy
