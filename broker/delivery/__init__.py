@@ -1,0 +1,1 @@
+"""Pushing messages to agents that do not fetch them: transports, one file each."""
