@@ -16,6 +16,8 @@ WHOLE: Final = "$"
 _S = HTTPStatus
 STATUS_OF: Final[dict[str, HTTPStatus]] = {
     "malformed": _S.BAD_REQUEST,
+    "unauthenticated": _S.UNAUTHORIZED,
+    "forbidden": _S.FORBIDDEN,
     "foreign_origin": _S.FORBIDDEN,
     "not_found": _S.NOT_FOUND,
     "unknown_agent": _S.NOT_FOUND,
@@ -46,6 +48,7 @@ STATUS_OF: Final[dict[str, HTTPStatus]] = {
 
 TITLE_OF: Final[dict[HTTPStatus, str]] = {
     _S.BAD_REQUEST: "The request is malformed",
+    _S.UNAUTHORIZED: "Not known who asks",
     _S.FORBIDDEN: "Not allowed",
     _S.NOT_FOUND: "Not found",
     _S.METHOD_NOT_ALLOWED: "Method not allowed",

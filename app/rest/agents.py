@@ -7,6 +7,7 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response
 
+from app.access import AS_PATH_AGENT, AS_PATH_AGENT_OR_OPERATOR, KNOWN
 from app.context import broker
 from app.json_document import answer
 from app.rest.operation import operation
@@ -33,6 +34,7 @@ _EXAMPLE: Final = {"id": "bob", "name": "Bob", "tags": ["review"], "instance_id"
 @agents.post("/agents/register")
 @operation(
     "registerAgent",
+    access=KNOWN,
     body=REGISTER,
     example=_EXAMPLE,
     answers={201: OneAgentView, 200: OneAgentView},
@@ -50,7 +52,7 @@ def register(body: Registration) -> Response:
 
 
 @agents.get("/agents")
-@operation("findAgents", query=FIND_AGENTS, answers={200: AgentsView})
+@operation("findAgents", access=KNOWN, query=FIND_AGENTS, answers={200: AgentsView})
 def find(query: FindAgents) -> Response:
     """List agents in the order of their ids."""
     found, cursor = broker().agents.find(
@@ -60,7 +62,7 @@ def find(query: FindAgents) -> Response:
 
 
 @agents.get("/agents/<agent_id>")
-@operation("getAgent", answers={200: OneAgentView}, errors=("unknown_agent",))
+@operation("getAgent", access=KNOWN, answers={200: OneAgentView}, errors=("unknown_agent",))
 def get(agent_id: AgentId) -> Response:
     """Show an agent."""
     return answer({"agent": agent_view(broker().agents.get(agent_id))})
@@ -69,6 +71,7 @@ def get(agent_id: AgentId) -> Response:
 @agents.patch("/agents/<agent_id>")
 @operation(
     "changeAgent",
+    access=AS_PATH_AGENT_OR_OPERATOR,
     body=PATCH,
     example={"ready": False},
     answers={200: OneAgentView},
@@ -81,7 +84,12 @@ def patch(agent_id: AgentId, body: Changes) -> Response:
 
 
 @agents.delete("/agents/<agent_id>")
-@operation("deleteAgent", answers={204: None}, errors=("unknown_agent", "conflict"))
+@operation(
+    "deleteAgent",
+    access=AS_PATH_AGENT_OR_OPERATOR,
+    answers={204: None},
+    errors=("unknown_agent", "conflict"),
+)
 def delete(agent_id: AgentId) -> Response:
     """Forget an agent; what waits for it becomes dead letters."""
     broker().agents.delete(agent_id)
@@ -91,6 +99,7 @@ def delete(agent_id: AgentId) -> Response:
 @agents.post("/agents/<agent_id>/heartbeat")
 @operation(
     "heartbeat",
+    access=AS_PATH_AGENT,
     body=HEARTBEAT,
     optional=True,
     example={"status": "reviewing"},

@@ -8,6 +8,7 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response
 
+from app.access import OPERATOR, VISIBLE
 from app.context import broker
 from app.errors import problem
 from app.json_document import answer
@@ -36,7 +37,9 @@ _ERRORS: Final = ("dead_letter_not_found", "dead_letter_closed")
 
 
 @dead_letters.get("/dead-letters")
-@operation("findDeadLetters", query=FIND_DEAD_LETTERS, answers={200: DeadLettersView})
+@operation(
+    "findDeadLetters", access=VISIBLE, query=FIND_DEAD_LETTERS, answers={200: DeadLettersView}
+)
 def find(query: FindDeadLetters) -> Response:
     """List dead letters, newest first."""
     found, cursor = broker().dead_letters.find(query.wanted, limit=query.limit, before=query.before)
@@ -46,7 +49,12 @@ def find(query: FindDeadLetters) -> Response:
 
 
 @dead_letters.get("/dead-letters/<dead_letter_id>")
-@operation("getDeadLetter", answers={200: DeadLetterView}, errors=("dead_letter_not_found",))
+@operation(
+    "getDeadLetter",
+    access=VISIBLE,
+    answers={200: DeadLetterView},
+    errors=("dead_letter_not_found",),
+)
 def get(dead_letter_id: DeadLetterId) -> Response:
     """Show a dead letter with the history of its attempts."""
     return answer(dead_letter_view(broker().dead_letters.get(dead_letter_id)))
@@ -55,6 +63,7 @@ def get(dead_letter_id: DeadLetterId) -> Response:
 @dead_letters.post("/dead-letters/<dead_letter_id>/retry")
 @operation(
     "retryDeadLetter",
+    access=VISIBLE,
     body=RETRY,
     optional=True,
     answers={200: ClosedView},
@@ -72,6 +81,7 @@ def retry(dead_letter_id: DeadLetterId, body: object) -> Response:
 @dead_letters.post("/dead-letters/<dead_letter_id>/resolve")
 @operation(
     "resolveDeadLetter",
+    access=VISIBLE,
     body=RESOLVE,
     example={"resolution": "sent by hand"},
     answers={200: ClosedView},
@@ -86,6 +96,7 @@ def resolve(dead_letter_id: DeadLetterId, body: str) -> Response:
 @dead_letters.post("/dead-letters/retry")
 @operation(
     "retryDeadLetters",
+    access=OPERATOR,
     body=RETRY_MATCHING,
     optional=True,
     example={"agent": "bob"},
@@ -100,6 +111,7 @@ def retry_matching(body: Matching) -> Response:
 @dead_letters.post("/dead-letters/resolve")
 @operation(
     "resolveDeadLetters",
+    access=OPERATOR,
     body=RESOLVE_MATCHING,
     example={"agent": "bob", "resolution": "bob is retired"},
     answers={200: ClosedManyView},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response, request
 
+from app.access import AS_BODY_AGENT, AS_PATH_AGENT
 from app.context import broker, context
 from app.errors import problem
 from app.json_document import answer
@@ -59,6 +60,7 @@ def _fetched(agent_id: AgentId, query: Fetch) -> Response:
 @inboxes.get("/agents/<agent_id>/inbox")
 @operation(
     "fetchInbox",
+    access=AS_PATH_AGENT,
     query=FETCH,
     answers={200: InboxView},
     errors=("unknown_agent", "stale_epoch"),
@@ -72,7 +74,9 @@ def fetch(agent_id: AgentId, query: Fetch) -> Response:
 
 
 @inboxes.get("/messages/<agent_id>")
-@operation("fetchInboxByAgent", query=FETCH, answers={200: InboxView}, hidden=True)
+@operation(
+    "fetchInboxByAgent", access=AS_PATH_AGENT, query=FETCH, answers={200: InboxView}, hidden=True
+)
 def fetch_by_agent(agent_id: AgentId, query: Fetch) -> Response:
     """The inbox of an agent under the name that SPEC M5 also gives it."""
     return _fetched(agent_id, query)
@@ -81,6 +85,7 @@ def fetch_by_agent(agent_id: AgentId, query: Fetch) -> Response:
 @inboxes.post("/messages/<message_id>/ack")
 @operation(
     "acknowledgeMessage",
+    access=AS_BODY_AGENT,
     body=ACKNOWLEDGE,
     example={"agent_id": "bob", "lease_token": "5f0c7a1b9d2e-1"},
     answers={200: StateView},
@@ -95,6 +100,7 @@ def acknowledge(message_id: MessageId, body: Done) -> Response:
 @inboxes.post("/messages/<message_id>/nack")
 @operation(
     "rejectMessage",
+    access=AS_BODY_AGENT,
     body=REJECT,
     example={"agent_id": "bob", "lease_token": "5f0c7a1b9d2e-1", "reason": "no checkout yet"},
     answers={200: RejectedView},
@@ -120,6 +126,7 @@ def reject(message_id: MessageId, body: Rejection) -> Response:
 @inboxes.post("/messages/<message_id>/extend")
 @operation(
     "extendLease",
+    access=AS_BODY_AGENT,
     body=EXTEND,
     example={"agent_id": "bob", "lease_token": "5f0c7a1b9d2e-1", "seconds": 120},
     answers={200: ExtendedView},
@@ -137,6 +144,7 @@ def extend(message_id: MessageId, body: Extension) -> Response:
 @inboxes.post("/messages/<message_id>/read")
 @operation(
     "markRead",
+    access=AS_BODY_AGENT,
     body=READ,
     example={"agent_id": "bob"},
     answers={200: ReadView},
@@ -151,6 +159,7 @@ def mark_read(message_id: MessageId, body: Read) -> Response:
 @inboxes.post("/agents/<agent_id>/inbox/ack")
 @operation(
     "acknowledgeMessages",
+    access=AS_PATH_AGENT,
     body=ACKNOWLEDGE_MANY,
     batch=True,
     answers={200: AcknowledgedView},

@@ -8,6 +8,7 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response
 
+from app.access import AS_SENDER, KNOWN, VISIBLE
 from app.context import broker
 from app.json_document import answer
 from app.rest.operation import operation
@@ -50,6 +51,7 @@ _SEND_ERRORS: Final = (
 @messages.post("/messages")
 @operation(
     "sendMessage",
+    access=AS_SENDER,
     body=SEND,
     headers=IDEMPOTENCY_HEADER,
     example=_EXAMPLE,
@@ -69,6 +71,7 @@ def send(body: Draft, headers: str | None) -> Response:
 @messages.post("/broadcast")
 @operation(
     "broadcastMessage",
+    access=AS_SENDER,
     body=BROADCAST_SEND,
     headers=IDEMPOTENCY_HEADER,
     example={"from": "alice", "body": "deploying in five minutes"},
@@ -84,6 +87,7 @@ def broadcast(body: Draft, headers: str | None) -> Response:
 @messages.post("/messages/batch")
 @operation(
     "sendMessages",
+    access=KNOWN,
     body=BATCH,
     batch=True,
     example={"messages": [_EXAMPLE]},
@@ -97,7 +101,7 @@ def send_batch(body: list[object]) -> Response:
 
 
 @messages.get("/messages")
-@operation("findMessages", query=FIND_MESSAGES, answers={200: MessagesView})
+@operation("findMessages", access=VISIBLE, query=FIND_MESSAGES, answers={200: MessagesView})
 def find(query: FindMessages) -> Response:
     """List messages, newest first."""
     found, cursor = broker().archive.find(query.wanted, limit=query.limit, before=query.before)
@@ -105,7 +109,12 @@ def find(query: FindMessages) -> Response:
 
 
 @messages.get("/messages/<message:message_id>")
-@operation("getMessage", answers={200: MessageView}, errors=("message_not_found", "unknown_agent"))
+@operation(
+    "getMessage",
+    access=VISIBLE,
+    answers={200: MessageView},
+    errors=("message_not_found", "unknown_agent"),
+)
 def get(message_id: MessageId) -> Response:
     """Show a message and where it stands.
 
@@ -115,7 +124,12 @@ def get(message_id: MessageId) -> Response:
 
 
 @messages.delete("/messages/<message_id>")
-@operation("cancelMessage", answers={200: StateView}, errors=("message_not_found", "not_waiting"))
+@operation(
+    "cancelMessage",
+    access=VISIBLE,
+    answers={200: StateView},
+    errors=("message_not_found", "not_waiting"),
+)
 def cancel(message_id: MessageId) -> Response:
     """Withdraw a message that no recipient holds yet."""
     broker().withdrawals.cancel(message_id)
@@ -123,7 +137,9 @@ def cancel(message_id: MessageId) -> Response:
 
 
 @messages.get("/messages/<message_id>/receipts")
-@operation("getReceipts", answers={200: ReceiptsView}, errors=("message_not_found",))
+@operation(
+    "getReceipts", access=VISIBLE, answers={200: ReceiptsView}, errors=("message_not_found",)
+)
 def receipts(message_id: MessageId) -> Response:
     """Show what has become of a message, recipient by recipient."""
     found = broker().archive.receipts(message_id)

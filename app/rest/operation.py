@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flask import Response, request
 
+from app.access import Access
 from app.context import context
 from app.errors import MEDIA_TYPE as PROBLEM
 from app.errors import STATUS_OF, Problem
@@ -24,6 +25,7 @@ _EVERY: Final = (
     "storage_unavailable",
 )
 _WITH_BODY: Final = ("malformed", "request_too_large", "unsupported_media_type")
+_GUARDED: Final = ("unauthenticated", "forbidden")
 _RETRY_AFTER: Final = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
 }
@@ -32,6 +34,7 @@ _RETRY_AFTER: Final = {
 def operation(
     operation_id: str,
     *,
+    access: Access,
     answers: Mapping[int, Any],
     errors: Iterable[str] = (),
     body: Shape[Any] | None = None,
@@ -44,8 +47,9 @@ def operation(
 ) -> Callable[[View], View]:
     """Reads what a route declares, and hands it over as `body`, `query` and `headers`.
 
-    `answers` maps each success status to the view's type, `errors` are codes beyond those that
-    every route has. An `optional` body may be absent; a `batch` may be as large as any request.
+    `access` says who may use it. `answers` maps each success status to the view's type, `errors`
+    are codes beyond those that every route has. An `optional` body may be absent; a `batch` may be
+    as large as any request.
     """
 
     def decorate(view: View) -> View:
@@ -53,6 +57,7 @@ def operation(
         def read_and_answer(**arguments: Any) -> Response:  # noqa: ANN401 - the route's own
             # The request itself: each use of Flask's proxy would look it up again.
             asked = request._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001
+            access.admit()
             if body is not None:
                 limit = context().max_batch_bytes if batch else context().max_message_bytes
                 arguments["body"] = body.read(received(asked, limit=limit, optional=optional))
@@ -62,9 +67,15 @@ def operation(
                 _NO_QUERY.read_query(asked.args.lists())
             if headers is not None:
                 arguments["headers"] = headers.read_headers(asked.headers.get)
+            access.permit(arguments)
             return view(**arguments)
 
-        codes = {*_EVERY, *errors, *(_WITH_BODY if body is not None else ())}
+        codes = {
+            *_EVERY,
+            *errors,
+            *(_WITH_BODY if body is not None else ()),
+            *(() if access.is_public else _GUARDED),
+        }
         # APIFlask makes its document from this attribute; its own decorators parse and serialize
         # a second time, which the hot routes can't afford.
         read_and_answer._spec = {  # type: ignore[attr-defined] # noqa: SLF001 - as said above
@@ -77,6 +88,7 @@ def operation(
             "responses": _successes(answers) | _problems(codes),
             "hide": hidden,
             # What follows is for app.openapi.
+            "access": access,
             "views": [view for view in answers.values() if view is not None],
             "body_required": body is not None and not optional,
         } | (

@@ -7,6 +7,7 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response, current_app, request
 
+from app.access import OPERATOR, PUBLIC
 from app.context import broker, context
 from app.json_document import answer
 from app.metrics import exposition
@@ -35,21 +36,21 @@ _UNCACHED: Final = {"Cache-Control": "no-store"}
 
 
 @probes.get("/health")
-@operation("isAlive", answers={200: AliveView})
+@operation("isAlive", access=PUBLIC, answers={200: AliveView})
 def is_alive() -> Response:
     """Say that this process answers; nothing else is looked at."""
     return answer(AliveView(status="alive"), headers=_UNCACHED)
 
 
 @probes.get("/health/ready")
-@operation("isReady", answers={200: ReadyView}, errors=("not_ready",))
+@operation("isReady", access=PUBLIC, answers={200: ReadyView}, errors=("not_ready",))
 def is_ready() -> Response:
     """Say whether every part of the station is there, or name those that are not."""
     return answer(ready_view(context().readiness.check()), headers=_UNCACHED)
 
 
 @probes.get("/metrics")
-@operation("getMetrics", answers={200: None}, hidden=True)
+@operation("getMetrics", access=OPERATOR, answers={200: None}, hidden=True)
 def metrics() -> Response:
     """The metrics of the station for Prometheus."""
     text, content_type = exposition(
@@ -59,14 +60,14 @@ def metrics() -> Response:
 
 
 @operations.get("/stats")
-@operation("getStats", query=STATS, answers={200: StatsView})
+@operation("getStats", access=OPERATOR, query=STATS, answers={200: StatsView})
 def stats(query: int) -> Response:
     """Show the station in numbers: depths, counts per state, rates, latency, oldest age."""
     return answer(stats_view(broker().stats.overview(), query))
 
 
 @operations.get("/health/score")
-@operation("getHealth", answers={200: HealthView})
+@operation("getHealth", access=OPERATOR, answers={200: HealthView})
 def score() -> Response:
     """Show the health score with its parts, and the alerts that stand."""
     health = broker().health
@@ -74,7 +75,7 @@ def score() -> Response:
 
 
 @operations.get("/health/history")
-@operation("getHealthHistory", query=HISTORY, answers={200: HistoryView})
+@operation("getHealthHistory", access=OPERATOR, query=HISTORY, answers={200: HistoryView})
 def history(query: HistoryPage) -> Response:
     """List the health reports that were taken by schedule, newest first."""
     reports, cursor = broker().health.history(limit=query.limit, before=query.before)
@@ -87,7 +88,7 @@ def history(query: HistoryPage) -> Response:
 
 
 @operations.get("/health/thresholds")
-@operation("getThresholds", answers={200: ThresholdsView})
+@operation("getThresholds", access=OPERATOR, answers={200: ThresholdsView})
 def thresholds() -> Response:
     """Show from where on the station's health is worth an alert."""
     return answer(thresholds_view(broker().health.thresholds()))
@@ -96,6 +97,7 @@ def thresholds() -> Response:
 @operations.put("/health/thresholds")
 @operation(
     "setThresholds",
+    access=OPERATOR,
     body=THRESHOLDS,
     example={"warning_latency_seconds": 2, "warning_availability": 0.5},
     answers={200: ThresholdsView},

@@ -7,6 +7,7 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response
 
+from app.access import AS_SENDER, VISIBLE
 from app.context import broker
 from app.json_document import answer
 from app.rest.operation import operation
@@ -45,6 +46,7 @@ _ERRORS: Final = ("recurring_not_found", "recurring_ended")
 @recurring.post("/recurring")
 @operation(
     "createRecurring",
+    access=AS_SENDER,
     body=RECURRING,
     example=_EXAMPLE,
     answers={201: RecurringView},
@@ -60,7 +62,7 @@ def create(body: RecurringRequest) -> Response:
 
 
 @recurring.get("/recurring")
-@operation("findRecurring", query=FIND_RECURRING, answers={200: RecurringListView})
+@operation("findRecurring", access=VISIBLE, query=FIND_RECURRING, answers={200: RecurringListView})
 def find(query: FindRecurring) -> Response:
     """List recurring messages, newest first."""
     found, cursor = broker().recurring.find(query.wanted, limit=query.limit, before=query.before)
@@ -70,7 +72,9 @@ def find(query: FindRecurring) -> Response:
 
 
 @recurring.get("/recurring/<recurring_id>")
-@operation("getRecurring", answers={200: RecurringView}, errors=("recurring_not_found",))
+@operation(
+    "getRecurring", access=VISIBLE, answers={200: RecurringView}, errors=("recurring_not_found",)
+)
 def get(recurring_id: RecurringId) -> Response:
     """Show a recurring message and how often it was sent."""
     return answer(recurring_view(broker().recurring.get(recurring_id)))
@@ -78,7 +82,12 @@ def get(recurring_id: RecurringId) -> Response:
 
 @recurring.post("/recurring/<recurring_id>/pause")
 @operation(
-    "pauseRecurring", body=EMPTY, optional=True, answers={200: RecurringView}, errors=_ERRORS
+    "pauseRecurring",
+    access=VISIBLE,
+    body=EMPTY,
+    optional=True,
+    answers={200: RecurringView},
+    errors=_ERRORS,
 )
 def pause(recurring_id: RecurringId, body: object) -> Response:
     """Send nothing until it is resumed; times that pass meanwhile are not made up for."""
@@ -88,7 +97,12 @@ def pause(recurring_id: RecurringId, body: object) -> Response:
 
 @recurring.post("/recurring/<recurring_id>/resume")
 @operation(
-    "resumeRecurring", body=EMPTY, optional=True, answers={200: RecurringView}, errors=_ERRORS
+    "resumeRecurring",
+    access=VISIBLE,
+    body=EMPTY,
+    optional=True,
+    answers={200: RecurringView},
+    errors=_ERRORS,
 )
 def resume(recurring_id: RecurringId, body: object) -> Response:
     """Go on with the next time that lies ahead."""
@@ -97,7 +111,7 @@ def resume(recurring_id: RecurringId, body: object) -> Response:
 
 
 @recurring.delete("/recurring/<recurring_id>")
-@operation("cancelRecurring", answers={200: RecurringView}, errors=_ERRORS)
+@operation("cancelRecurring", access=VISIBLE, answers={200: RecurringView}, errors=_ERRORS)
 def cancel(recurring_id: RecurringId) -> Response:
     """End it for good; what was sent stays sent."""
     return answer(recurring_view(broker().recurring.cancel(recurring_id)))
@@ -106,6 +120,7 @@ def cancel(recurring_id: RecurringId) -> Response:
 @recurring.get("/recurring/<recurring_id>/history")
 @operation(
     "getRecurringHistory",
+    access=VISIBLE,
     query=HISTORY_PAGE,
     answers={200: RecurringHistoryView},
     errors=("recurring_not_found",),
@@ -121,6 +136,7 @@ def history(recurring_id: RecurringId, query: HistoryPage) -> Response:
 @recurring.get("/recurring/<recurring_id>/next")
 @operation(
     "getNextTimes",
+    access=VISIBLE,
     query=NEXT_TIMES,
     answers={200: NextTimesView},
     errors=("recurring_not_found",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response
 
+from app.access import VISIBLE
 from app.context import broker
 from app.json_document import answer
 from app.rest.operation import operation
@@ -16,7 +17,13 @@ threads = APIBlueprint("threads", __name__)
 
 
 @threads.get("/threads/<thread_id>")
-@operation("getThread", query=PAGE, answers={200: MessagesView}, errors=("thread_not_found",))
+@operation(
+    "getThread",
+    access=VISIBLE,
+    query=PAGE,
+    answers={200: MessagesView},
+    errors=("thread_not_found",),
+)
 def get(thread_id: ThreadId, query: Page) -> Response:
     """Show a conversation, oldest message first."""
     found, cursor = broker().archive.thread(thread_id, limit=query.limit, after=query.after)

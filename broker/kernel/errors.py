@@ -54,6 +54,18 @@ class TooLargeError(BrokerError):
     code = "message_too_large"
 
 
+class UnauthenticatedError(BrokerError):
+    """Nobody was proven to ask: no token, or none that holds (SPEC Z1)."""
+
+    code = "unauthenticated"
+
+
+class ForbiddenError(BrokerError):
+    """Who asks is known, and may not do this (SPEC Z2)."""
+
+    code = "forbidden"
+
+
 class NotFoundError(BrokerError):
     """What the caller named does not exist, or no longer does."""
 

@@ -29,7 +29,7 @@ from broker.kernel.errors import (
     RecurringNotFoundError,
     StorageUnavailableError,
 )
-from broker.kernel.ids import RecurringId, new_id
+from broker.kernel.ids import AgentId, RecurringId, new_id
 from broker.messaging.message import Draft
 from broker.messaging.queue import MessageQueue
 from broker.messaging.recurrence import (
@@ -74,6 +74,11 @@ class RecurringRequest:
     timezone: str = "UTC"
     expires_at: int | None = None
     catch_up: CatchUp = CatchUp.SKIP
+
+    @property
+    def sender(self) -> AgentId:
+        """Whose messages they will be."""
+        return self.template.sender
 
 
 class RecurringEndedError(ConflictError):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from werkzeug.test import TestResponse
 from app.factory import create_app
 from broker.wiring import Broker
 from tests.conftest import MakeSettings
+from tests.contract.faces import Face, Http, WebSocket, each_face
+from tests.contract.websocket_server import Server, serving
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,3 +70,20 @@ def api(application: APIFlask, broker: Broker) -> Api:
     api = Api(client=application.test_client(), broker=broker)
     api.register("alice", "bob")
     return api
+
+
+@pytest.fixture(scope="session")
+def open_server(
+    tmp_path_factory: pytest.TempPathFactory, redis_url: str, jobs_redis_url: str
+) -> Iterator[Server]:
+    """A web server that asks nobody for a token; its tests name their agents by `namespace`."""
+    with serving(
+        tmp_path_factory.mktemp("web"), redis_url, jobs_redis_url, WAYSTATION_NAMESPACE="faces"
+    ) as running:
+        yield running
+
+
+@pytest.fixture(params=[Http.name, WebSocket.name])
+def face(open_server: Server, request: pytest.FixtureRequest) -> Iterator[Face]:
+    """Each face in turn."""
+    yield from each_face(open_server, request.param)
