@@ -25,6 +25,7 @@ STATUS_OF: Final[dict[str, HTTPStatus]] = {
     "thread_not_found": _S.NOT_FOUND,
     "dead_letter_not_found": _S.NOT_FOUND,
     "recurring_not_found": _S.NOT_FOUND,
+    "discovery_not_found": _S.NOT_FOUND,
     "method_not_allowed": _S.METHOD_NOT_ALLOWED,
     "conflict": _S.CONFLICT,
     "stale_lease": _S.CONFLICT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Final
 import structlog
 
 from broker.directory.agents import Agents
+from broker.directory.discovery.discovery import Discovery, DiscoveryPolicy
 from broker.directory.store import AgentStore
 from broker.kernel.clock import Clock, seconds_to_ms, system_clock
 from broker.kernel.errors import StorageUnavailableError
@@ -42,6 +44,7 @@ from broker.routing.targets import named_recipients
 from broker.storage.bell_ringer import BellRinger
 from broker.storage.connection import Redis, connect, subscriber
 from broker.storage.doorbell import Doorbell
+from broker.storage.errands import Errands
 from broker.storage.keys import Keys
 from broker.storage.migrations import migrate
 from broker.storage.timetable import Timetable
@@ -61,6 +64,7 @@ class Broker:
     jobs: Redis
     doorbell: Doorbell
     agents: Agents
+    discovery: Discovery
     queue: MessageQueue
     inboxes: Inboxes
     arrivals: Arrivals
@@ -182,6 +186,18 @@ def build_broker(
         jobs=jobs,
         doorbell=doorbell,
         agents=agents,
+        discovery=Discovery(
+            redis,
+            keys,
+            agents,
+            Errands(jobs, keys),
+            policy=DiscoveryPolicy(
+                roots=settings.discovery_roots or (),
+                registers=settings.discovery_mode == "register",
+                machine=socket.gethostname(),
+            ),
+            clock=clock,
+        ),
         queue=queue,
         inboxes=inboxes,
         arrivals=arrivals,

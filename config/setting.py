@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -124,6 +125,30 @@ def directory(default: Path, about: str, *, relative_to: Path) -> Any:
         return absolute(path) if path else None
 
     return _field(relative_to / default, about, legal, read)
+
+
+def directories(about: str) -> Any:
+    """Declare directories, with colons between them; none where nothing is said."""
+    legal = "absolute paths with : between them"
+
+    def paths(text: str) -> tuple[Path, ...]:
+        return tuple(Path(part).expanduser() for part in text.split(os.pathsep) if part)
+
+    def check(text: str) -> None:
+        try:
+            found = paths(text)
+        except RuntimeError as error:  # no such user's home
+            raise ValidationError(f"must be {legal}") from error
+        for path in found:
+            if "\0" in text or not path.is_absolute():
+                raise ValidationError(f"must be {legal}")
+            if not path.is_dir():
+                raise ValidationError(f"{path} is no directory")
+
+    def read(env: Env, name: str) -> tuple[Path, ...]:
+        return paths(env.str(name, validate=check) or "")
+
+    return _field(None, about, legal, read)
 
 
 def redis_url(about: str, *, name: str, schemes: tuple[str, ...]) -> Any:

@@ -147,6 +147,16 @@ class Settings:
         300, "Silence after which an agent is offline and its leases return."
     )
 
+    discovery_roots: tuple[Path, ...] | None = declare.directories(
+        "Directories under which agents are looked for: git worktrees, CLAUDE.md, AGENTS.md."
+    )
+    discovery_seconds: float = declare.seconds(
+        0, "How often they are searched; 0 searches only when an operator asks.", least=0
+    )
+    discovery_mode: Literal["report", "register"] = declare.choice(
+        "report", "What becomes of agents that are found.", of=("report", "register")
+    )
+
     redis_is_embedded: bool = False
     """True when REDIS_URL was unset, so that the station runs the Redis in its data directory."""
 

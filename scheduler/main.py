@@ -63,7 +63,10 @@ def run(settings: Settings) -> None:
     broker = build_broker(settings)
     keys = broker.keys
     scheduler = SafeScheduler(
-        broker.jobs, keys, system=schedule.entries(keys), prefix=schedule.prefix(keys)
+        broker.jobs,
+        keys,
+        system=schedule.entries(keys, schedule.table(settings)),
+        prefix=schedule.prefix(keys),
     )
     ending = threading.Event()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from broker.storage.keys import Keys
 from broker.storage.timetable import Entry
+from config.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,21 @@ def prefix(keys: Keys) -> str:
     return f"{keys.namespace}-system-"
 
 
-def entries(keys: Keys) -> list[Entry]:
+def table(settings: Settings) -> tuple[Recurrence, ...]:
+    """What this station does by schedule."""
+    if not (settings.discovery_roots and settings.discovery_seconds):
+        return SCHEDULE
+    # Looks for agents on disk. A search may take seconds, so no pool that delivers does it.
+    discovery = Recurrence(
+        name="discovery.scan",
+        every_seconds=settings.discovery_seconds,
+        pool="execution",
+        job="workers.execution.discover",
+    )
+    return (*SCHEDULE, discovery)
+
+
+def entries(keys: Keys, recurrences: Sequence[Recurrence] = SCHEDULE) -> list[Entry]:
     """The table as entries of this station's timetable."""
     return [
         Entry(
@@ -63,5 +79,5 @@ def entries(keys: Keys) -> list[Entry]:
             queue=keys.jobs_queue(recurrence.pool),
             interval_seconds=recurrence.every_seconds,
         )
-        for recurrence in SCHEDULE
+        for recurrence in recurrences
     ]

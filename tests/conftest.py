@@ -86,7 +86,7 @@ def settings(redis_url: str, jobs_redis_url: str, namespace: str) -> MakeSetting
         }
     )
 
-    def make(**replaced: float | str | None) -> Settings:
+    def make(**replaced: object) -> Settings:
         return dataclasses.replace(loaded, **replaced)  # type: ignore[arg-type] # a test knows
 
     return make
@@ -97,7 +97,7 @@ def make_broker(settings: MakeSettings) -> Iterator[MakeBroker]:
     """Build prepared brokers; several of one test share its namespace."""
     with ExitStack() as stack:
 
-        def make(**replaced: float | str | None) -> Broker:
+        def make(**replaced: object) -> Broker:
             built = build_broker(settings(**replaced))
             stack.callback(built.redis.client.close)
             stack.callback(built.jobs.client.close)

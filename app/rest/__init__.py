@@ -8,6 +8,7 @@ from apiflask import APIBlueprint
 
 from app.rest.agents import agents
 from app.rest.dead_letters import dead_letters
+from app.rest.discovery import discovery
 from app.rest.inboxes import inboxes
 from app.rest.messages import messages
 from app.rest.operations import operations, probes
@@ -23,6 +24,7 @@ RESOURCES: Final[tuple[APIBlueprint, ...]] = (
     agents,
     dead_letters,
     recurring,
+    discovery,
     operations,
 )
 

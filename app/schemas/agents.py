@@ -16,6 +16,7 @@ from app.schemas.fields import (
     agent_id_field,
 )
 from app.schemas.lists import page_limit
+from app.schemas.messages import moment
 from app.schemas.shape import QueryShape, Shape
 from broker.directory.agents import Agent, AgentKind, InboxLimits, OnFull, Presence
 from broker.directory.selection import AgentFilter
@@ -159,7 +160,7 @@ class AgentView(TypedDict):
     queue_max_depth: int | None
     on_full: str | None
     registered_at: str
-    last_seen: str
+    last_seen: str | None
 
 
 class OneAgentView(TypedDict):
@@ -198,7 +199,7 @@ def agent_view(agent: Agent) -> AgentView:
         "queue_max_depth": agent.max_depth,
         "on_full": None if agent.on_full is None else agent.on_full.value,
         "registered_at": rfc3339(agent.registered_at),
-        "last_seen": rfc3339(agent.last_seen),
+        "last_seen": moment(agent.last_seen or None),
     }
 
 

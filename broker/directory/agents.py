@@ -25,7 +25,8 @@ from broker.kernel.ids import AgentId
 BUILT_IN: Final[Mapping[AgentId, str]] = {AgentId("user"): "user", AgentId("system"): "system"}
 """Agents that always exist, are never reaped, and are reached by name only; with their kind."""
 
-_RESERVED: Final = frozenset({"broadcast", "auto"})
+RESERVED: Final = frozenset({"broadcast", "auto"})
+"""Ids that no agent may have."""
 _TRIES: Final = 10
 _NEAR: Final = 3
 
@@ -77,7 +78,10 @@ class Profile:
 
 @dataclass(frozen=True, kw_only=True)
 class Agent:
-    """A registered agent; times in ms. `max_depth` and `on_full` are None for the station's own."""
+    """A registered agent; times in ms, `last_seen` 0 for never.
+
+    `max_depth` and `on_full` are None for the station's own.
+    """
 
     id: AgentId
     profile: Profile
@@ -141,13 +145,16 @@ class Agents:
         *,
         instance_id: str | None = None,
         limits: InboxLimits = InboxLimits(),
+        present: bool = True,
     ) -> Registered:
         """Register an agent or renew it; `changes` are fields of `Profile`, the rest is kept.
+
+        One that is not `present` is registered by somebody else, and stays offline until it acts.
 
         A new `instance_id` opens a new session: the epoch rises and what the older session held
         returns to the inbox. Raises `InvalidFieldsError` for a reserved id.
         """
-        if agent in _RESERVED:
+        if agent in RESERVED:
             raise InvalidFieldsError([FieldProblem(field="id", message=f"{agent!r} is reserved")])
         for _ in range(_TRIES):
             stored = self._store.read([agent])[0]
@@ -164,7 +171,8 @@ class Agents:
                     "instance_id": instance_id or "",
                     "max_depth": limits.max_depth or "",
                     "on_full": limits.on_full or "",
-                    "present": int(agent not in BUILT_IN),
+                    "present": int(present),
+                    "reaped": int(agent not in BUILT_IN),
                 },
             )
             if outcome.name == "new_session":
@@ -194,10 +202,15 @@ class Agents:
 
     def get(self, agent: AgentId) -> Agent:
         """One agent. Raises `UnknownAgentError` with near names."""
-        stored = self._store.read([agent])[0]
-        if not stored:
+        found = self.known(agent)
+        if found is None:
             raise UnknownAgentError([agent], self.near_names(agent))
-        return self._agent(agent, stored)
+        return found
+
+    def known(self, agent: AgentId) -> Agent | None:
+        """One agent, None where none is registered."""
+        stored = self._store.read([agent])[0]
+        return self._agent(agent, stored) if stored else None
 
     def find(
         self,

@@ -31,6 +31,7 @@ class AgentStore:
             "agent": self._keys.agent(agent),
             "agents": self._keys.agents(partition),
             "heartbeats": self._keys.heartbeats(partition),
+            "unseen": self._keys.unseen(partition),
             "departed": self._keys.departed(partition),
             "counters": self._keys.counters(partition),
             "activity": self._keys.activity(partition),

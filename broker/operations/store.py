@@ -80,7 +80,7 @@ class OperationsStore:
             agents=Presences(
                 online=online,
                 stale=present - online,
-                offline=sum(tally["registered"] for tally in tallies) - present,
+                offline=max(0, sum(tally["registered"] for tally in tallies) - present),
             ),
             totals=_totals(tallies),
         )
@@ -103,6 +103,7 @@ class OperationsStore:
                         "counters": keys.counters(partition),
                         "agents": keys.agents(partition),
                         "heartbeats": keys.heartbeats(partition),
+                        "unseen": keys.unseen(partition),
                     },
                     args={
                         "stale_after_ms": self._policy.stale_after_ms,

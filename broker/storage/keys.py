@@ -252,6 +252,11 @@ class Keys:
         """Ids of agents that count as present, by the last sign of life in ms."""
         return f"{self._tags[partition]}heartbeats"
 
+    @_key(type="set", lifetime="until they give a sign of life", owner="directory")
+    def unseen(self, partition: Partition) -> str:
+        """Ids of agents that discovery registered and that have never been there."""
+        return f"{self._tags[partition]}unseen"
+
     @_key(type="hash", lifetime="until registered again", owner="directory")
     def departed(self, partition: Partition) -> str:
         """Last epoch of each agent that was deleted, from which its sessions go on counting."""
@@ -299,6 +304,11 @@ class Keys:
     def station(self) -> str:
         """Version of the data and the number of partitions that it was laid out for."""
         return f"{self._station}station"
+
+    @_key(type="hash", lifetime="permanent", owner="directory")
+    def discovery(self) -> str:
+        """Machine to the report of the last search for agents on it, JSON."""
+        return f"{self._station}discovery"
 
     @_key(type="string", lifetime="6 s, renewed every 2 s", owner="operations")
     def worker(self, role: str, name: str) -> str:

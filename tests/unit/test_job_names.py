@@ -17,6 +17,7 @@ NAMES = (
     "workers.retry.check_health",
     "workers.delivery.ping",
     "workers.execution.ping",
+    "workers.execution.discover",
 )
 
 

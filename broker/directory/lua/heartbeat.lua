@@ -1,6 +1,6 @@
 -- Note that an agent lives, and what it says of itself.
 -- outcomes: seen, unknown_agent, stale_epoch
-local agent, heartbeats = unpack(KEYS)
+local agent, heartbeats, unseen = unpack(KEYS)
 local agent_id, instance_id, epoch, reported = unpack(ARGV)
 -- include: clock
 
@@ -14,6 +14,7 @@ end
 local now = server_ms()
 -- A removal first lets this pass when Redis is out of memory: nobody dies of that.
 redis.call('ZREM', heartbeats, agent_id)
+redis.call('SREM', unseen, agent_id)
 redis.call('HSET', agent, 'last_seen', now)
 if reported ~= '' then redis.call('HSET', agent, 'reported_status', reported) end
 redis.call('ZADD', heartbeats, now, agent_id)

@@ -1,8 +1,8 @@
 -- Register an agent, or renew its registration; a new instance opens a new session (SPEC R8).
 -- outcomes: created, renewed, new_session, changed
 -- `changed`: the profile is no longer the `expected` one; read it again.
-local agent, agents, heartbeats, departed, counters, activity = unpack(KEYS)
-local agent_id, expected, profile, instance_id, max_depth, on_full, present, activity_cap = unpack(ARGV)
+local agent, agents, heartbeats, unseen, departed, counters, activity = unpack(KEYS)
+local agent_id, expected, profile, instance_id, max_depth, on_full, present, reaped, activity_cap = unpack(ARGV)
 -- include: clock
 -- include: activity
 
@@ -22,12 +22,20 @@ elseif instance_id ~= '' and stored[2] ~= instance_id then
   outcome = 'new_session'
   epoch = epoch + 1
 end
-redis.call('HSET', agent, 'profile', profile, 'epoch', epoch, 'last_seen', now)
+redis.call('HSET', agent, 'profile', profile, 'epoch', epoch)
+if present == '1' then
+  redis.call('HSET', agent, 'last_seen', now)
+  redis.call('SREM', unseen, agent_id)
+elseif outcome == 'created' then
+  -- Somebody else registers it: it has never been there itself.
+  redis.call('HSET', agent, 'last_seen', 0)
+  redis.call('SADD', unseen, agent_id)
+end
 if instance_id ~= '' then redis.call('HSET', agent, 'instance_id', instance_id) end
 for field, value in pairs({ max_depth = max_depth, on_full = on_full }) do
   if value ~= '' then redis.call('HSET', agent, field, value) end
 end
 redis.call('ZADD', agents, 0, agent_id)
-if present == '1' then redis.call('ZADD', heartbeats, now, agent_id) end
+if present == '1' and reaped == '1' then redis.call('ZADD', heartbeats, now, agent_id) end
 record_event(activity, counters, activity_cap, 'agent.registered', { agent_id })
 return { outcome, epoch }

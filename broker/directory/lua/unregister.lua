@@ -1,6 +1,6 @@
 -- Forget an agent.
 -- outcomes: unregistered, unknown_agent
-local agent, agents, heartbeats, departed, counters, activity = unpack(KEYS)
+local agent, agents, heartbeats, unseen, departed, counters, activity = unpack(KEYS)
 local agent_id, activity_cap = unpack(ARGV)
 -- include: clock
 -- include: activity
@@ -11,5 +11,6 @@ redis.call('DEL', agent)
 redis.call('HSET', departed, agent_id, epoch)
 redis.call('ZREM', agents, agent_id)
 redis.call('ZREM', heartbeats, agent_id)
+redis.call('SREM', unseen, agent_id)
 record_event(activity, counters, activity_cap, 'agent.deleted', { agent_id })
 return { 'unregistered' }

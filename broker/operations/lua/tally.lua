@@ -1,7 +1,7 @@
 -- Read how much of everything one partition holds; nothing is changed.
 -- outcomes: tallied
 -- Behind the named arguments come agents that are not counted, because they always exist.
-local ingress, delayed, alarms, dead_letters, counters, agents, heartbeats = unpack(KEYS)
+local ingress, delayed, alarms, dead_letters, counters, agents, heartbeats, unseen = unpack(KEYS)
 local stale_after_ms, offline_after_ms = unpack(ARGV)
 -- include: clock
 -- include: bands
@@ -9,7 +9,8 @@ local stale_after_ms, offline_after_ms = unpack(ARGV)
 local now = server_ms()
 local stale_at, offline_at = now - stale_after_ms, now - offline_after_ms
 
-local registered = redis.call('ZCARD', agents)
+-- Who was found on disk and never came is no agent that is missing.
+local registered = redis.call('ZCARD', agents) - redis.call('SCARD', unseen)
 local online = redis.call('ZCOUNT', heartbeats, stale_at, '+inf')
 local present = redis.call('ZCOUNT', heartbeats, offline_at, '+inf')
 for index = 3, #ARGV do
