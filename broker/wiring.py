@@ -29,6 +29,7 @@ from broker.messaging.recurring import RecurringMessages
 from broker.messaging.recurring_store import RecurringStore
 from broker.messaging.settlement import Settlement
 from broker.messaging.verdict_store import VerdictStore
+from broker.messaging.visibility import Visibility
 from broker.messaging.withdrawal import Withdrawals
 from broker.operations.alerts import Alerts
 from broker.operations.monitor import Health
@@ -193,6 +194,8 @@ def build_broker(
     records = RecordStore(redis, keys)
     outgoing = OutgoingStore(redis, keys, policy)
     inbox_store = InboxStore(redis, keys, policy)
+    # No agent reads a channel that it has not been sent, as long as there are no channels.
+    visibility = Visibility(inbox_store, reads_channel=lambda _agent, _channel: False)
     admissions = Admissions(outgoing.admissions)
     arrivals = Arrivals(subscriber(settings.redis_url), keys)
 
@@ -207,12 +210,12 @@ def build_broker(
         admission_changed=admissions.forget,
     )
     inboxes = Inboxes(records, inbox_store, policy, arrivals, agents.near_names)
-    withdrawals = Withdrawals(records, outgoing, inbox_store, clock)
+    withdrawals = Withdrawals(records, outgoing, inbox_store, visibility, clock)
     dead_letters = DeadLetters(records, inbox_store, policy)
     queue = MessageQueue(
         records,
         outgoing,
-        Composition(records, policy, named_recipients),
+        Composition(records, policy, visibility, named_recipients),
         admissions,
         Neighbours(
             near_names=agents.near_names,
@@ -241,7 +244,7 @@ def build_broker(
         queue=queue,
         inboxes=inboxes,
         arrivals=arrivals,
-        archive=MessageArchive(records, inbox_store, clock),
+        archive=MessageArchive(records, inbox_store, visibility, clock),
         withdrawals=withdrawals,
         dead_letters=dead_letters,
         settlement=Settlement(
