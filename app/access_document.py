@@ -47,9 +47,10 @@ _PARAMETER: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One call: its operation, how it is spelt, and the rule of its route."""
+    """One call: its operation and endpoint, how it is spelt, and the rule of its route."""
 
     operation_id: str
+    endpoint: str
     call: str
     access: Access
 
@@ -68,22 +69,27 @@ def rows(app: Flask) -> Iterator[Row]:
             for method in sorted((rule.methods or set()) - _UNTOLD):
                 yield Row(
                     operation_id=spec["operation_id"],
+                    endpoint=rule.endpoint,
                     call=f"{method} {path}",
                     access=spec["access"],
                 )
 
 
-def document() -> str:
-    """The whole document."""
+def table() -> Iterator[Row]:
+    """Every call of the station, each under its documented name."""
     app = APIFlask("access")
     check_ids(app)
     for resource in AT_ROOT:
         app.register_blueprint(resource)
     for resource in RESOURCES:
         app.register_blueprint(resource, url_prefix=PREFIX)
-    websocket = Row(operation_id="", call=f"WebSocket {PATH}", access=ACCESS)
-    table = "\n".join(map(str, [*rows(app), websocket]))
-    return f"{_INTRODUCTION}{_HEAD}\n{table}\n"
+    yield from rows(app)
+
+
+def document() -> str:
+    """The whole document."""
+    websocket = Row(operation_id="", endpoint="", call=f"WebSocket {PATH}", access=ACCESS)
+    return f"{_INTRODUCTION}{_HEAD}\n" + "".join(f"{row}\n" for row in [*table(), websocket])
 
 
 if __name__ == "__main__":
