@@ -8,7 +8,7 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response
 
-from app.access import OPERATOR, VISIBLE
+from app.access import ITS_RECIPIENT, OPERATOR, VISIBLE, VISIBLE_OF_ALL, viewer
 from app.context import broker
 from app.errors import problem
 from app.json_document import answer
@@ -38,11 +38,16 @@ _ERRORS: Final = ("dead_letter_not_found", "dead_letter_closed")
 
 @dead_letters.get("/dead-letters")
 @operation(
-    "findDeadLetters", access=VISIBLE, query=FIND_DEAD_LETTERS, answers={200: DeadLettersView}
+    "findDeadLetters",
+    access=VISIBLE_OF_ALL,
+    query=FIND_DEAD_LETTERS,
+    answers={200: DeadLettersView},
 )
 def find(query: FindDeadLetters) -> Response:
     """List dead letters, newest first."""
-    found, cursor = broker().dead_letters.find(query.wanted, limit=query.limit, before=query.before)
+    found, cursor = broker().dead_letters.find(
+        query.wanted, limit=query.limit, before=query.before, viewer=viewer()
+    )
     return answer(
         DeadLettersView(dead_letters=[dead_letter_view(one) for one in found], cursor=cursor)
     )
@@ -57,13 +62,13 @@ def find(query: FindDeadLetters) -> Response:
 )
 def get(dead_letter_id: DeadLetterId) -> Response:
     """Show a dead letter with the history of its attempts."""
-    return answer(dead_letter_view(broker().dead_letters.get(dead_letter_id)))
+    return answer(dead_letter_view(broker().dead_letters.get(dead_letter_id, viewer())))
 
 
 @dead_letters.post("/dead-letters/<dead_letter_id>/retry")
 @operation(
     "retryDeadLetter",
-    access=VISIBLE,
+    access=ITS_RECIPIENT,
     body=RETRY,
     optional=True,
     answers={200: ClosedView},
@@ -72,7 +77,7 @@ def get(dead_letter_id: DeadLetterId) -> Response:
 def retry(dead_letter_id: DeadLetterId, body: object) -> Response:
     """Put the message back into its inbox, with its attempts anew."""
     del body
-    message_id = broker().dead_letters.retry(dead_letter_id)
+    message_id = broker().dead_letters.retry(dead_letter_id, viewer())
     return answer(
         ClosedView(id=dead_letter_id, status=DeadLetterStatus.RETRIED.value, message_id=message_id)
     )
@@ -81,7 +86,7 @@ def retry(dead_letter_id: DeadLetterId, body: object) -> Response:
 @dead_letters.post("/dead-letters/<dead_letter_id>/resolve")
 @operation(
     "resolveDeadLetter",
-    access=VISIBLE,
+    access=ITS_RECIPIENT,
     body=RESOLVE,
     example={"resolution": "sent by hand"},
     answers={200: ClosedView},
@@ -89,7 +94,7 @@ def retry(dead_letter_id: DeadLetterId, body: object) -> Response:
 )
 def resolve(dead_letter_id: DeadLetterId, body: str) -> Response:
     """Close the case without delivering."""
-    broker().dead_letters.resolve(dead_letter_id, body)
+    broker().dead_letters.resolve(dead_letter_id, body, viewer())
     return answer(ClosedView(id=dead_letter_id, status=DeadLetterStatus.RESOLVED.value))
 
 

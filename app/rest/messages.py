@@ -8,7 +8,15 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response
 
-from app.access import AS_SENDER, KNOWN, VISIBLE
+from app.access import (
+    AS_EACH_SENDER,
+    AS_SENDER,
+    ITS_SENDER,
+    VISIBLE,
+    VISIBLE_OF_ALL,
+    refusal_as,
+    viewer,
+)
 from app.context import broker
 from app.json_document import answer
 from app.rest.operation import operation
@@ -64,7 +72,7 @@ def send(body: Draft, headers: str | None) -> Response:
     202: it is on disk and will be routed. 200: a repeat of an idempotency key; the first
     message's answer, nothing new was stored.
     """
-    result = broker().queue.send(_with_key(body, headers))
+    result = broker().queue.send(_with_key(body, headers), viewer())
     return answer(accepted(result), 202 if result.created else 200)
 
 
@@ -80,14 +88,14 @@ def send(body: Draft, headers: str | None) -> Response:
 )
 def broadcast(body: Draft, headers: str | None) -> Response:
     """Send a message to everyone, or to the targets that it names."""
-    result = broker().queue.send(_with_key(body, headers))
+    result = broker().queue.send(_with_key(body, headers), viewer())
     return answer(accepted(result), 202 if result.created else 200)
 
 
 @messages.post("/messages/batch")
 @operation(
     "sendMessages",
-    access=KNOWN,
+    access=AS_EACH_SENDER,
     body=BATCH,
     batch=True,
     example={"messages": [_EXAMPLE]},
@@ -95,16 +103,20 @@ def broadcast(body: Draft, headers: str | None) -> Response:
 )
 def send_batch(body: list[object]) -> Response:
     """Send up to 1000 messages; a result each, in order. A bad one does not sink the rest."""
-    drafts = drafts_of(body)
-    sent = broker().queue.send_many([draft for draft in drafts if isinstance(draft, Draft)])
+    drafts = drafts_of(body, refusal_as)
+    sent = broker().queue.send_many(
+        [draft for draft in drafts if isinstance(draft, Draft)], viewer()
+    )
     return answer(as_results(drafts, sent), 202)
 
 
 @messages.get("/messages")
-@operation("findMessages", access=VISIBLE, query=FIND_MESSAGES, answers={200: MessagesView})
+@operation("findMessages", access=VISIBLE_OF_ALL, query=FIND_MESSAGES, answers={200: MessagesView})
 def find(query: FindMessages) -> Response:
     """List messages, newest first."""
-    found, cursor = broker().archive.find(query.wanted, limit=query.limit, before=query.before)
+    found, cursor = broker().archive.find(
+        query.wanted, limit=query.limit, before=query.before, viewer=viewer()
+    )
     return answer(MessagesView(messages=[listed(one) for one in found], cursor=cursor))
 
 
@@ -120,19 +132,19 @@ def get(message_id: MessageId) -> Response:
 
     With an agent's id in place of a message's, this is that agent's inbox under another name.
     """
-    return answer(listed(broker().archive.get(message_id)))
+    return answer(listed(broker().archive.get(message_id, viewer())))
 
 
 @messages.delete("/messages/<message_id>")
 @operation(
     "cancelMessage",
-    access=VISIBLE,
+    access=ITS_SENDER,
     answers={200: StateView},
     errors=("message_not_found", "not_waiting"),
 )
 def cancel(message_id: MessageId) -> Response:
     """Withdraw a message that no recipient holds yet."""
-    broker().withdrawals.cancel(message_id)
+    broker().withdrawals.cancel(message_id, viewer())
     return answer(StateView(id=message_id, status=DeliveryState.CANCELLED.value))
 
 
@@ -142,7 +154,7 @@ def cancel(message_id: MessageId) -> Response:
 )
 def receipts(message_id: MessageId) -> Response:
     """Show what has become of a message, recipient by recipient."""
-    found = broker().archive.receipts(message_id)
+    found = broker().archive.receipts(message_id, viewer())
     return answer(ReceiptsView(receipts=[receipt(one) for one in found]))
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response
 
-from app.access import AS_SENDER, VISIBLE
+from app.access import AS_SENDER, ITS_SENDER, VISIBLE_OF_ALL, viewer
 from app.context import broker
 from app.json_document import answer
 from app.rest.operation import operation
@@ -62,10 +62,14 @@ def create(body: RecurringRequest) -> Response:
 
 
 @recurring.get("/recurring")
-@operation("findRecurring", access=VISIBLE, query=FIND_RECURRING, answers={200: RecurringListView})
+@operation(
+    "findRecurring", access=VISIBLE_OF_ALL, query=FIND_RECURRING, answers={200: RecurringListView}
+)
 def find(query: FindRecurring) -> Response:
     """List recurring messages, newest first."""
-    found, cursor = broker().recurring.find(query.wanted, limit=query.limit, before=query.before)
+    found, cursor = broker().recurring.find(
+        query.wanted, limit=query.limit, before=query.before, viewer=viewer()
+    )
     return answer(
         RecurringListView(recurring=[recurring_view(one) for one in found], cursor=cursor)
     )
@@ -73,17 +77,17 @@ def find(query: FindRecurring) -> Response:
 
 @recurring.get("/recurring/<recurring_id>")
 @operation(
-    "getRecurring", access=VISIBLE, answers={200: RecurringView}, errors=("recurring_not_found",)
+    "getRecurring", access=ITS_SENDER, answers={200: RecurringView}, errors=("recurring_not_found",)
 )
 def get(recurring_id: RecurringId) -> Response:
     """Show a recurring message and how often it was sent."""
-    return answer(recurring_view(broker().recurring.get(recurring_id)))
+    return answer(recurring_view(broker().recurring.get(recurring_id, viewer())))
 
 
 @recurring.post("/recurring/<recurring_id>/pause")
 @operation(
     "pauseRecurring",
-    access=VISIBLE,
+    access=ITS_SENDER,
     body=EMPTY,
     optional=True,
     answers={200: RecurringView},
@@ -92,13 +96,13 @@ def get(recurring_id: RecurringId) -> Response:
 def pause(recurring_id: RecurringId, body: object) -> Response:
     """Send nothing until it is resumed; times that pass meanwhile are not made up for."""
     del body
-    return answer(recurring_view(broker().recurring.pause(recurring_id)))
+    return answer(recurring_view(broker().recurring.pause(recurring_id, viewer())))
 
 
 @recurring.post("/recurring/<recurring_id>/resume")
 @operation(
     "resumeRecurring",
-    access=VISIBLE,
+    access=ITS_SENDER,
     body=EMPTY,
     optional=True,
     answers={200: RecurringView},
@@ -107,27 +111,29 @@ def pause(recurring_id: RecurringId, body: object) -> Response:
 def resume(recurring_id: RecurringId, body: object) -> Response:
     """Go on with the next time that lies ahead."""
     del body
-    return answer(recurring_view(broker().recurring.resume(recurring_id)))
+    return answer(recurring_view(broker().recurring.resume(recurring_id, viewer())))
 
 
 @recurring.delete("/recurring/<recurring_id>")
-@operation("cancelRecurring", access=VISIBLE, answers={200: RecurringView}, errors=_ERRORS)
+@operation("cancelRecurring", access=ITS_SENDER, answers={200: RecurringView}, errors=_ERRORS)
 def cancel(recurring_id: RecurringId) -> Response:
     """End it for good; what was sent stays sent."""
-    return answer(recurring_view(broker().recurring.cancel(recurring_id)))
+    return answer(recurring_view(broker().recurring.cancel(recurring_id, viewer())))
 
 
 @recurring.get("/recurring/<recurring_id>/history")
 @operation(
     "getRecurringHistory",
-    access=VISIBLE,
+    access=ITS_SENDER,
     query=HISTORY_PAGE,
     answers={200: RecurringHistoryView},
     errors=("recurring_not_found",),
 )
 def history(recurring_id: RecurringId, query: HistoryPage) -> Response:
     """Show what became of its times, newest first."""
-    turns, cursor = broker().recurring.history(recurring_id, limit=query.limit, before=query.before)
+    turns, cursor = broker().recurring.history(
+        recurring_id, limit=query.limit, before=query.before, viewer=viewer()
+    )
     return answer(
         RecurringHistoryView(history=[turn_view(one) for one in turns], cursor=moment(cursor))
     )
@@ -136,12 +142,12 @@ def history(recurring_id: RecurringId, query: HistoryPage) -> Response:
 @recurring.get("/recurring/<recurring_id>/next")
 @operation(
     "getNextTimes",
-    access=VISIBLE,
+    access=ITS_SENDER,
     query=NEXT_TIMES,
     answers={200: NextTimesView},
     errors=("recurring_not_found",),
 )
 def next_times(recurring_id: RecurringId, query: int) -> Response:
     """Show when it will be sent; for a paused one, if it were resumed now."""
-    times = broker().recurring.next_times(recurring_id, query)
+    times = broker().recurring.next_times(recurring_id, query, viewer())
     return answer(NextTimesView(next_times=[rfc3339(time) for time in times]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response
 
-from app.access import VISIBLE
+from app.access import VISIBLE, viewer
 from app.context import broker
 from app.json_document import answer
 from app.rest.operation import operation
@@ -26,5 +26,7 @@ threads = APIBlueprint("threads", __name__)
 )
 def get(thread_id: ThreadId, query: Page) -> Response:
     """Show a conversation, oldest message first."""
-    found, cursor = broker().archive.thread(thread_id, limit=query.limit, after=query.after)
+    found, cursor = broker().archive.thread(
+        thread_id, limit=query.limit, after=query.after, viewer=viewer()
+    )
     return answer(MessagesView(messages=[listed(one) for one in found], cursor=cursor))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NotRequired, TypedDict
 
 from marshmallow import ValidationError
@@ -12,6 +12,7 @@ from app.schemas.kinds import Kind
 from app.schemas.messages import SEND
 from app.schemas.shape import Shape
 from broker.kernel.errors import BrokerError, InvalidFieldsError
+from broker.kernel.ids import AgentId
 from broker.messaging.message import Draft
 from broker.messaging.queue import Accepted
 
@@ -60,9 +61,14 @@ class BatchView(TypedDict):
 BATCH: Final = BatchShape()
 
 
-def drafts_of(items: Sequence[object]) -> list[Draft | BrokerError]:
-    """A draft for each message of a batch, or what is wrong with it."""
-    return [_draft_of(item) for item in items]
+def drafts_of(
+    items: Sequence[object], refusal_as: Callable[[AgentId], BrokerError | None]
+) -> list[Draft | BrokerError]:
+    """A draft for each message of a batch, or what is wrong with it.
+
+    `refusal_as` says why one may not be sent as from its sender, None if it may.
+    """
+    return [_draft_of(item, refusal_as) for item in items]
 
 
 def as_results(
@@ -78,11 +84,14 @@ def as_results(
     }
 
 
-def _draft_of(item: object) -> Draft | BrokerError:
+def _draft_of(
+    item: object, refusal_as: Callable[[AgentId], BrokerError | None]
+) -> Draft | BrokerError:
     try:
-        return SEND.read(item)
+        draft = SEND.read(item)
     except InvalidFieldsError as error:
         return error
+    return refusal_as(draft.sender) or draft
 
 
 def _result(outcome: Accepted | BrokerError, index: int) -> BatchResultView:

@@ -14,10 +14,13 @@ Frames are JSON objects with a `type`, as DESIGN section 4 lists them; `ref` tie
   An instance has one connection: the newest ends the older one in the same web process, where
   there are several processes the pings do. What was pushed to a client without an instance goes
   back to the inbox at once, and does not count as an attempt.
+- **Identity** (SPEC Z2). The handshake proves that the caller may act as the agent, as any call
+  does, and the proof is looked at again every few seconds. All that is sent is from this agent.
 - **Sessions** (SPEC R8). A hello with an instance or an epoch claims that session; when a newer one
   registers, the connection is closed.
 - **Closing.** 1009 frame too large, 1011 defect, 1012 server stops: connect again. 4400 too many
-  bad frames in a row, 4404 unknown agent, 4409 a newer session or connection has taken over.
+  bad frames in a row, 4401 the key or token no longer holds, 4404 unknown agent, 4409 a newer
+  session or connection has taken over.
 
 An open connection counts as a sign of life. Pings go out every 15 s; a client that has not answered
 one by the next has vanished, or does not read. Libraries answer them while the client reads.
@@ -33,12 +36,20 @@ from apiflask import APIBlueprint
 from flask import Flask, request
 from flask_sock import Sock
 
+from app.access import AS_PATH_AGENT, Access
 from app.context import AppContext
+from app.identity import principal, proof
 from app.websocket.channel import Channel, Socket
+from app.websocket.client import Client
 from app.websocket.connections import Connections
 from app.websocket.handshake import admit
 from app.websocket.session import Session, Terms
+from app.websocket.standing import Standing
 from broker.kernel.ids import AgentId
+
+PATH: Final = "/ws/{agent_id}"
+ACCESS: Final[Access] = AS_PATH_AGENT
+"""The rule of every frame, asked once for all at the handshake."""
 
 _HELLO_SECONDS: Final = 0.5
 _PING_SECONDS: Final = 15
@@ -58,13 +69,17 @@ def register(app: Flask, context: AppContext) -> None:
 
     @blueprint.before_request
     def check_handshake() -> None:
+        ACCESS.admit()
+        ACCESS.permit(request.view_args or {})
         admit(request)
         # A handshake is refused, like any other call, while Redis was never there.
         context.prepare()
 
     @sock.route("/ws/<agent_id>", bp=blueprint)  # type: ignore[untyped-decorator]
     def serve(ws: Socket, agent_id: str) -> None:
-        Session(Channel(ws), AgentId(agent_id), context.broker, connections, terms).run()
+        standing = Standing(AgentId(agent_id), principal(), proof())
+        client = Client(agent=AgentId(agent_id), standing=standing)
+        Session(Channel(ws), client, context.broker, connections, terms).run()
 
     app.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": _PING_SECONDS,

@@ -18,6 +18,7 @@ from app.websocket.frames import Credit, Extend, Frame, Heartbeat, Hello, Nack, 
 from broker.kernel.clock import rfc3339
 from broker.kernel.errors import (
     BrokerError,
+    ForbiddenError,
     InvalidFieldsError,
     MessageNotFoundError,
     StaleLeaseError,
@@ -99,7 +100,7 @@ class Answers:
             document = frames.parse(text)
             ref = frames.ref_of(document)
             frame = frames.read(document, self._client.agent)
-        except (MalformedError, InvalidFieldsError) as error:
+        except (MalformedError, InvalidFieldsError, ForbiddenError) as error:
             self._bad_frames += 1
             if self._bad_frames >= _BAD_FRAMES_AT_MOST:
                 self.ending = GARBLED
@@ -165,7 +166,9 @@ class Answers:
                 return self._extend(frame)
             case Draft():
                 signed = replace(frame, epoch=frame.epoch or self._client.epoch)
-                return messages.accepted(self._broker.queue.send(signed))
+                return messages.accepted(
+                    self._broker.queue.send(signed, self._client.standing.viewer)
+                )
             case Heartbeat():
                 return self._heartbeat(frame)
             case Credit():

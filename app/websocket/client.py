@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from app.websocket.frames import Hello, Ref
+from app.websocket.standing import Standing
 from app.websocket.window import Window
 from broker.kernel.errors import ConflictError
 from broker.kernel.ids import AgentId
@@ -21,6 +22,7 @@ class Client:
     """
 
     agent: AgentId
+    standing: Standing
     instance_id: str | None = None
     epoch: int | None = None
     window: Window = field(default_factory=Window)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from broker.kernel.errors import BrokerError, StaleEpochError, UnknownAgentError
+from broker.kernel.errors import (
+    BrokerError,
+    StaleEpochError,
+    UnauthenticatedError,
+    UnknownAgentError,
+)
 
 
 class CloseCode(IntEnum):
@@ -14,6 +19,7 @@ class CloseCode(IntEnum):
     INTERNAL_ERROR = 1011
     SERVICE_RESTART = 1012
     BAD_FRAMES = 4400
+    UNAUTHENTICATED = 4401
     UNKNOWN_AGENT = 4404
     SUPERSEDED = 4409
 
@@ -41,6 +47,8 @@ def ending_by(error: BrokerError) -> Ending | None:
             return Ending(
                 code=CloseCode.SUPERSEDED, reason="a newer session of this agent has taken over"
             )
+        case UnauthenticatedError():
+            return Ending(code=CloseCode.UNAUTHENTICATED, reason="the key or token no longer holds")
         case UnknownAgentError():
             return Ending(code=CloseCode.UNKNOWN_AGENT, reason="no such agent is registered")
         case _:

@@ -18,7 +18,7 @@ from app.schemas.kinds import Kind
 from app.schemas.messages import SEND
 from app.schemas.shape import Shape
 from app.websocket.window import DEFAULT_CREDIT, MAX_CREDIT
-from broker.kernel.errors import FieldProblem, InvalidFieldsError
+from broker.kernel.errors import FieldProblem, ForbiddenError, InvalidFieldsError
 from broker.kernel.ids import AgentId, LeaseToken, MessageId
 from broker.messaging.delivery import Acknowledgement
 from broker.messaging.message import Draft
@@ -175,7 +175,10 @@ def ref_of(document: dict[str, Any]) -> Ref | None:
 
 
 def read(document: dict[str, Any], agent: AgentId) -> Frame:
-    """What a frame of this agent says. Raises `InvalidFieldsError` naming all that is wrong."""
+    """What a frame of this agent says. Raises `InvalidFieldsError` naming all that is wrong.
+
+    Raises `ForbiddenError` for a message that is said to be from another.
+    """
     kind = document.pop("type", None)
     shape = _SHAPES.get(kind) if isinstance(kind, str) else None
     if shape is None:
@@ -185,7 +188,11 @@ def read(document: dict[str, Any], agent: AgentId) -> Frame:
         message.setdefault("from", agent)
     frame: Frame = shape.read(document)
     if isinstance(frame, Draft) and frame.sender != agent:
-        raise _invalid("message.from", f"must be {agent}, whose connection this is, or left out")
+        problem = f"must be {agent}, whose connection this is, or left out"
+        raise ForbiddenError(
+            f"This connection speaks for {agent} alone.",
+            problems=[FieldProblem(field="message.from", message=problem)],
+        )
     return frame
 
 

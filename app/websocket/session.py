@@ -20,7 +20,6 @@ from app.websocket.connections import Connections
 from app.websocket.endings import FAILED, Ending, ending_by
 from broker.kernel.clock import system_clock
 from broker.kernel.errors import BrokerError, StaleEpochError, StorageUnavailableError
-from broker.kernel.ids import AgentId
 from broker.messaging.delivery import Acknowledgement, Delivered, Wanted
 from broker.wiring import Broker
 
@@ -74,7 +73,7 @@ class Session:
     def __init__(
         self,
         channel: Channel,
-        agent: AgentId,
+        client: Client,
         broker: Broker,
         connections: Connections,
         terms: Terms,
@@ -84,15 +83,15 @@ class Session:
         self._broker = broker
         self._connections = connections
         self._heartbeat_seconds = terms.heartbeat_seconds
-        self._client = Client(agent=agent)
-        self._answers = Answers(broker, self._client, self._begin)
+        self._client = client
+        self._answers = Answers(broker, client, self._begin)
         self._inbox = _Inbox(channel.changed)
         self._begin_at = time.monotonic() + terms.hello_seconds
         self._heartbeat_at = 0.0
         self._recheck_at = 0.0
         self._retry_at = 0.0
         self._ending: Ending | None = None
-        self._log = _log.bind(agent=agent)
+        self._log = _log.bind(agent=client.agent)
 
     def end(self, ending: Ending) -> None:
         """Close the connection at the next turn; returns at once."""
@@ -183,6 +182,7 @@ class Session:
                 self._resume()
                 self._heartbeat_at = now + self._heartbeat_seconds
             if now >= self._recheck_at:
+                self._client.standing.check()
                 self._inbox.may_hold_more = True
                 # Spread, so that idle connections don't march in step.
                 self._recheck_at = now + _RECHECK_SECONDS * random.uniform(0.8, 1)

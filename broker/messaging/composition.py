@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from broker.kernel.errors import BrokerError, FieldProblem, InvalidFieldsError, TooLargeError
 from broker.kernel.ids import AgentId, MessageId, new_id
+from broker.kernel.viewer import Viewer
 from broker.messaging.message import Draft, Envelope, Message
 from broker.messaging.policy import MessagePolicy
 from broker.messaging.record_store import RecordStore
+from broker.messaging.visibility import Visibility
 
-References = Mapping[MessageId, Message | None]
-"""The messages that drafts refer to, None where none is stored."""
+References = Mapping[MessageId, Message]
+"""The messages that drafts refer to, but for those that their sender may not see."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,19 +33,24 @@ class Composition:
         self,
         records: RecordStore,
         policy: MessagePolicy,
+        visibility: Visibility,
         named_recipients: Callable[[Sequence[str]], tuple[AgentId, ...]],
     ) -> None:
         """`named_recipients` gives the agents among targets, or raises `InvalidFieldsError`."""
         self._records = records
         self._policy = policy
+        self._visibility = visibility
         self._named_recipients = named_recipients
 
-    def compose(self, drafts: Sequence[Draft], now: int) -> list[Composed | BrokerError]:
-        """A message for each draft, or what is wrong with it; at most one trip for all.
+    def compose(
+        self, drafts: Sequence[Draft], now: int, viewer: Viewer
+    ) -> list[Composed | BrokerError]:
+        """A message for each draft, or what is wrong with it; at most two trips for all.
 
-        Wrong is `InvalidFieldsError` or `TooLargeError`.
+        Wrong is `InvalidFieldsError` or `TooLargeError`. To refer to a message that the viewer may
+        not see is as wrong as to one that never was.
         """
-        references = self._references(drafts)
+        references = self._references(drafts, viewer)
         composed: list[Composed | BrokerError] = []
         for draft in drafts:
             try:
@@ -52,14 +59,17 @@ class Composition:
                 composed.append(error)
         return composed
 
-    def _references(self, drafts: Sequence[Draft]) -> References:
+    def _references(self, drafts: Sequence[Draft], viewer: Viewer) -> References:
         ids = [
             identifier
             for draft in drafts
             for identifier in (draft.reply_to, draft.supersedes)
             if identifier is not None
         ]
-        return dict(zip(ids, self._records.read(ids), strict=True)) if ids else {}
+        if not ids:
+            return {}
+        stored = [message for message in self._records.read(ids) if message is not None]
+        return {message.id: message for message in self._visibility.visible(viewer, stored)}
 
     def _compose(self, draft: Draft, references: References, now: int) -> Composed:
         recipients = self._checked_recipients(draft, references, now)
@@ -96,7 +106,7 @@ class Composition:
         return Composed(
             message=message,
             recipients=recipients,
-            superseded=references[draft.supersedes] if draft.supersedes else None,
+            superseded=references.get(draft.supersedes) if draft.supersedes else None,
         )
 
     def _checked_recipients(

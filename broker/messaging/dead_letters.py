@@ -13,15 +13,18 @@ from broker.kernel.errors import (
     BrokerError,
     ConflictError,
     DeadLetterNotFoundError,
+    ForbiddenError,
     MessageNotFoundError,
     UnknownAgentError,
 )
 from broker.kernel.ids import AgentId, DeadLetterId, MessageId, Partition
+from broker.kernel.viewer import EVERYONE, Viewer, includes
 from broker.messaging.delivery import Attempt, attempts_from
 from broker.messaging.inbox_store import InboxStore
 from broker.messaging.message import Message, unpack
 from broker.messaging.policy import MessagePolicy
 from broker.messaging.record_store import RecordStore
+from broker.messaging.visibility import may_see
 
 _PAGE: Final = 200
 _SCAN_LIMIT: Final = 20_000
@@ -73,24 +76,35 @@ class DeadLetterClosedError(ConflictError):
 
 
 class DeadLetters:
-    """Lists, retries and resolves dead letters."""
+    """Lists, retries and resolves dead letters.
+
+    A viewer sees those of its messages, sent or received; what it may not see is answered for as if
+    it were not there. It deals with its own deliveries alone, those of an agent that it is
+    (SPEC Z2).
+    """
 
     def __init__(self, records: RecordStore, inboxes: InboxStore, policy: MessagePolicy) -> None:
         self._records = records
         self._inboxes = inboxes
         self._policy = policy
 
-    def get(self, identifier: DeadLetterId) -> DeadLetter:
+    def get(self, identifier: DeadLetterId, viewer: Viewer = EVERYONE) -> DeadLetter:
         """One dead letter. Raises `DeadLetterNotFoundError`."""
         packed = self._inboxes.redis.command(
             "HGET", self._inboxes.keys.dead_letters(self._partition(identifier)), identifier
         )
-        if packed is None:
+        letters = self._letters([(identifier, packed)]) if packed else []
+        if not letters or not _is_seen(letters[0], viewer):
             raise _unknown(identifier)
-        return self._letters([(identifier, packed)])[0]
+        return letters[0]
 
     def find(
-        self, wanted: DeadLetterFilter, *, limit: int, before: DeadLetterId | None = None
+        self,
+        wanted: DeadLetterFilter,
+        *,
+        limit: int,
+        before: DeadLetterId | None = None,
+        viewer: Viewer = EVERYONE,
     ) -> tuple[list[DeadLetter], DeadLetterId | None]:
         """Dead letters newest first, and where to go on; `before` is that of the last page."""
         found: list[DeadLetter] = []
@@ -101,24 +115,24 @@ class DeadLetters:
             scanned += 1
             if len(page) < _PAGE and scanned < _SCAN_LIMIT:
                 continue
-            found += self._matching(page, wanted)
+            found += self._matching(page, wanted, viewer)
             if len(found) >= limit:
                 return found[:limit], found[limit - 1].id
             if scanned >= _SCAN_LIMIT:
                 return found, page[-1]
             page = []
-        found += self._matching(page, wanted)
+        found += self._matching(page, wanted, viewer)
         if len(found) > limit:
             return found[:limit], found[limit - 1].id
         return found, None
 
-    def retry(self, identifier: DeadLetterId) -> MessageId:
+    def retry(self, identifier: DeadLetterId, viewer: Viewer = EVERYONE) -> MessageId:
         """Put the message back into the inbox, with its attempts anew; its id.
 
-        Raises `DeadLetterNotFoundError`, `DeadLetterClosedError`, `MessageNotFoundError`;
-        `UnknownAgentError` when nobody is there to read it.
+        Raises `DeadLetterNotFoundError`, `ForbiddenError`, `DeadLetterClosedError`,
+        `MessageNotFoundError`; `UnknownAgentError` when nobody is there to read it.
         """
-        letter = self.get(identifier)
+        letter = self._own(identifier, viewer)
         if letter.status is not DeadLetterStatus.OPEN:
             raise _closed(identifier, letter.status)
         lifetime = self._policy.record_ms(self._policy.max_ttl_ms)
@@ -139,11 +153,11 @@ class DeadLetters:
             raise UnknownAgentError([letter.agent_id])
         return letter.message_id
 
-    def resolve(self, identifier: DeadLetterId, resolution: str) -> None:
+    def resolve(self, identifier: DeadLetterId, resolution: str, viewer: Viewer = EVERYONE) -> None:
         """Close the case without delivering. Raises as `retry` does."""
         outcome = self._inboxes.move(
             "resolve_dead",
-            self.get(identifier).agent_id,
+            self._own(identifier, viewer).agent_id,
             {"letter_id": identifier, "resolution": resolution},
         )
         if outcome.name == "absent":
@@ -180,6 +194,12 @@ class DeadLetters:
         return len(names)
 
     # --- reading ----------------------------------------------------------------------------
+
+    def _own(self, identifier: DeadLetterId, viewer: Viewer) -> DeadLetter:
+        letter = self.get(identifier, viewer)
+        if not includes(viewer, letter.agent_id):
+            raise ForbiddenError("Only its recipient and operators may deal with a dead letter.")
+        return letter
 
     def _open(self, wanted: DeadLetterFilter, limit: int) -> list[DeadLetter]:
         only_open = DeadLetterFilter(
@@ -222,7 +242,9 @@ class DeadLetters:
                 return
             start += _PAGE
 
-    def _matching(self, page: Sequence[DeadLetterId], wanted: DeadLetterFilter) -> list[DeadLetter]:
+    def _matching(
+        self, page: Sequence[DeadLetterId], wanted: DeadLetterFilter, viewer: Viewer
+    ) -> list[DeadLetter]:
         found = self._inboxes.redis.commands(
             [
                 ("HGET", self._inboxes.keys.dead_letters(self._partition(identifier)), identifier)
@@ -232,7 +254,7 @@ class DeadLetters:
         letters = self._letters(
             [(name, packed) for name, packed in zip(page, found, strict=True) if packed]
         )
-        return [letter for letter in letters if _matches(letter, wanted)]
+        return [one for one in letters if _matches(one, wanted) and _is_seen(one, viewer)]
 
     def _letters(self, entries: Sequence[tuple[DeadLetterId, bytes]]) -> list[DeadLetter]:
         unpacked = [(identifier, unpack(packed)) for identifier, packed in entries]
@@ -274,6 +296,13 @@ def _matches(letter: DeadLetter, wanted: DeadLetterFilter) -> bool:
         and (wanted.channel is None or (message is not None and message.channel == wanted.channel))
         and (wanted.sender is None or (message is not None and message.sender == wanted.sender))
     )
+
+
+def _is_seen(letter: DeadLetter, viewer: Viewer) -> bool:
+    """Whether the viewer may see it; a sender no longer, once the message is not stored."""
+    if letter.message is None:
+        return includes(viewer, letter.agent_id)
+    return may_see(viewer, letter.message, [letter.agent_id])
 
 
 def _error_of(action: Callable[[], object]) -> BrokerError | None:

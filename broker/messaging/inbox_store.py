@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -127,6 +127,23 @@ class InboxStore:
             ]
         )
         return [found[index] or found[index + 1] for index in range(0, len(found), 2)]
+
+    def received_counts(self, agents: Iterable[AgentId]) -> list[int]:
+        """How many messages each of these agents has received, as far as receipts are kept."""
+        found = self.redis.commands([("HLEN", key) for key in self._received_keys(agents)])
+        return [found[index] + found[index + 1] for index in range(0, len(found), 2)]
+
+    def received(self, agents: Iterable[AgentId]) -> set[MessageId]:
+        """The messages that these agents have received, as far as receipts are kept."""
+        found = self.redis.commands([("HKEYS", key) for key in self._received_keys(agents)])
+        return {MessageId(name.decode()) for names in found for name in names}
+
+    def _received_keys(self, agents: Iterable[AgentId]) -> list[str]:
+        return [
+            key
+            for agent in agents
+            for key in (self.keys.deliveries(agent), self.keys.receipts(agent))
+        ]
 
     # --- what comes due ---------------------------------------------------------------------
 

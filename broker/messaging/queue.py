@@ -23,6 +23,7 @@ from broker.kernel.errors import (
     UnknownAgentError,
 )
 from broker.kernel.ids import AgentId, MessageId, Partition, ThreadId, created_ms
+from broker.kernel.viewer import EVERYONE, Viewer
 from broker.messaging.admissions import Admissions
 from broker.messaging.composition import Composed, Composition
 from broker.messaging.message import Draft
@@ -93,28 +94,37 @@ class MessageQueue:
         self._neighbours = neighbours
         self._admissions = admissions
 
-    def send(self, draft: Draft) -> Accepted:
-        """Store one message durably. Raises the `BrokerError` that refused it."""
-        return _unless_refused(self.send_many([draft])[0])
+    def send(self, draft: Draft, viewer: Viewer = EVERYONE) -> Accepted:
+        """Store one message durably. Raises the `BrokerError` that refused it.
 
-    def send_many(self, drafts: Sequence[Draft]) -> list[Accepted | BrokerError]:
+        It may refer to what the viewer may see; all else is unknown to it.
+        """
+        return _unless_refused(self.send_many([draft], viewer)[0])
+
+    def send_many(
+        self, drafts: Sequence[Draft], viewer: Viewer = EVERYONE
+    ) -> list[Accepted | BrokerError]:
         """Store many; a result each, in order. A bad one does not sink the rest.
 
         Raises `StorageUnavailableError` when none could be stored; when Redis goes away half-way,
         those that were not stored have that error.
         """
-        return self._send(drafts, self._store.enqueue, patience_seconds=_BLOCK_SECONDS, fresh=False)
+        return self._send(
+            drafts, self._store.enqueue, viewer, patience_seconds=_BLOCK_SECONDS, fresh=False
+        )
 
     def send_by(self, transition: Transition, draft: Draft) -> Accepted:
         """Store one message by a transition that does something else in the same step.
 
         Never waits for room in an inbox. Raises the `BrokerError` that refused it.
         """
-        return _unless_refused(self._send([draft], transition, patience_seconds=0, fresh=True)[0])
+        return _unless_refused(
+            self._send([draft], transition, EVERYONE, patience_seconds=0, fresh=True)[0]
+        )
 
     def check(self, draft: Draft) -> None:
         """Raise what `send` would, except for a full inbox; stores nothing."""
-        (entry,) = self._entries([draft], self._clock())
+        (entry,) = self._entries([draft], self._clock(), EVERYONE)
         if isinstance(entry, _Candidate):
             partition = self._store.keys.partition_for(draft.sender)
             self._refuse_unknown([entry], self._admitted(partition, [entry], fresh=True))
@@ -126,12 +136,13 @@ class MessageQueue:
         self,
         drafts: Sequence[Draft],
         transition: Transition,
+        viewer: Viewer,
         *,
         patience_seconds: float,
         fresh: bool,
     ) -> list[Accepted | BrokerError]:
         now = self._clock()
-        entries = self._entries(drafts, now)
+        entries = self._entries(drafts, now, viewer)
         by_partition: dict[Partition, list[_Candidate]] = defaultdict(list)
         for entry in entries:
             if isinstance(entry, _Candidate):
@@ -154,9 +165,10 @@ class MessageQueue:
             self._neighbours.ring(ringing)
         return [_decided(entry) for entry in entries]
 
-    def _entries(self, drafts: Sequence[Draft], now: int) -> list[_Entry]:
+    def _entries(self, drafts: Sequence[Draft], now: int, viewer: Viewer) -> list[_Entry]:
         entries: list[_Entry] = []
-        for draft, composed in zip(drafts, self._composition.compose(drafts, now), strict=True):
+        every = self._composition.compose(drafts, now, viewer)
+        for draft, composed in zip(drafts, every, strict=True):
             if isinstance(composed, Composed):
                 entries.append(_Candidate(draft=draft, composed=composed))
             else:

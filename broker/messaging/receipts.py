@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,10 +11,12 @@ from broker.kernel.clock import Clock
 from broker.kernel.errors import MessageNotFoundError, NotFoundError
 from broker.kernel.events import FINAL_STATES, DeliveryState
 from broker.kernel.ids import AgentId, MessageId, Partition, ThreadId, created_ms, is_id
+from broker.kernel.viewer import EVERYONE, Viewer
 from broker.messaging.delivery import Receipt, receipt_from
 from broker.messaging.inbox_store import InboxStore
 from broker.messaging.message import Message, unpack
 from broker.messaging.record_store import RecordStore
+from broker.messaging.visibility import Visibility
 
 _PAGE: Final = 200
 _SCAN_LIMIT: Final = 20_000
@@ -52,24 +54,35 @@ class UnknownThreadError(NotFoundError):
 
 
 class MessageArchive:
-    """Reads messages and what has become of them."""
+    """Reads messages and what has become of them.
 
-    def __init__(self, records: RecordStore, inboxes: InboxStore, clock: Clock) -> None:
+    What a viewer may not see is left out, and answered for as if it were not there (SPEC Z2).
+    """
+
+    def __init__(
+        self, records: RecordStore, inboxes: InboxStore, visibility: Visibility, clock: Clock
+    ) -> None:
         self._records = records
         self._inboxes = inboxes
+        self._visibility = visibility
         self._clock = clock
 
-    def get(self, identifier: MessageId) -> Listed:
+    def get(self, identifier: MessageId, viewer: Viewer = EVERYONE) -> Listed:
         """A message and its state. Raises `MessageNotFoundError`."""
-        message = self._message(identifier)
+        message = self._message(identifier, viewer)
         return Listed(message=message, state=_overall(self._receipts_of(message)))
 
-    def receipts(self, identifier: MessageId) -> list[Receipt]:
+    def receipts(self, identifier: MessageId, viewer: Viewer = EVERYONE) -> list[Receipt]:
         """A receipt for each recipient (SPEC M11). Raises `MessageNotFoundError`."""
-        return self._receipts_of(self._message(identifier))
+        return self._receipts_of(self._message(identifier, viewer))
 
     def thread(
-        self, thread: ThreadId, *, limit: int, after: MessageId | None = None
+        self,
+        thread: ThreadId,
+        *,
+        limit: int,
+        after: MessageId | None = None,
+        viewer: Viewer = EVERYONE,
     ) -> tuple[list[Listed], MessageId | None]:
         """The conversation in order (SPEC M12), and where to go on. Raises `UnknownThreadError`.
 
@@ -82,13 +95,12 @@ class MessageArchive:
         if is_id(thread):
             ids.insert(0, MessageId(thread))
         if after is not None:
-            if after not in ids:
+            if after not in ids or (viewer is not EVERYONE and not self._stored([after], viewer)):
                 raise UnknownThreadError(f"No message {after} stands in a thread {thread}.")
             ids = ids[ids.index(after) + 1 :]
         messages: list[Message] = []
         for start in range(0, len(ids), _PAGE):
-            found = self._records.read(ids[start : start + _PAGE])
-            messages += [message for message in found if message is not None]
+            messages += self._stored(ids[start : start + _PAGE], viewer)
             if len(messages) > limit:
                 break
         if not messages and after is None:
@@ -97,7 +109,12 @@ class MessageArchive:
         return page, page[-1].message.id if len(messages) > limit else None
 
     def find(
-        self, wanted: Listing, *, limit: int, before: MessageId | None = None
+        self,
+        wanted: Listing,
+        *,
+        limit: int,
+        before: MessageId | None = None,
+        viewer: Viewer = EVERYONE,
     ) -> tuple[list[Listed], MessageId | None]:
         """Messages newest first, and where to go on; `before` is that of the last page.
 
@@ -108,40 +125,55 @@ class MessageArchive:
         scanned = 0
         page: list[MessageId] = []
         last: MessageId | None = None
-        for identifier in self._newest_first(wanted, before):
+        for identifier in self._newest_first(wanted, before, viewer):
             page.append(identifier)
             if len(page) < min(_PAGE, max(limit, 20)):
                 continue
-            found, last = self._take(found, page, wanted, limit)
+            found, last = self._take(found, page, wanted, limit, viewer)
             scanned += len(page)
             page = []
             if len(found) >= limit or scanned >= _SCAN_LIMIT:
                 return found, last
-        found, last = self._take(found, page, wanted, limit)
+        found, last = self._take(found, page, wanted, limit, viewer)
         return found, last if len(found) >= limit else None
 
     def _take(
-        self, found: list[Listed], page: list[MessageId], wanted: Listing, limit: int
+        self,
+        found: list[Listed],
+        page: list[MessageId],
+        wanted: Listing,
+        limit: int,
+        viewer: Viewer,
     ) -> tuple[list[Listed], MessageId | None]:
         messages = [message for message in self._records.read(page) if message is not None]
         candidates = [message for message in messages if _matches(message, wanted)]
-        for listed in self._with_states(candidates):
+        for listed in self._with_states(self._visibility.visible(viewer, candidates)):
             if wanted.state is None or listed.state is wanted.state:
                 found.append(listed)
                 if len(found) >= limit:
                     return found, listed.message.id
         return found, page[-1] if page else None
 
-    def _newest_first(self, wanted: Listing, before: MessageId | None) -> Iterator[MessageId]:
+    def _newest_first(
+        self, wanted: Listing, before: MessageId | None, viewer: Viewer = EVERYONE
+    ) -> Iterator[MessageId]:
+        """Every message that may be wanted, once; others may be among them."""
         keys = self._records.keys
-        partitions = (
-            [keys.partition_for(wanted.sender)]
-            if wanted.sender
-            else [Partition(number) for number in keys.all_partitions()]
-        )
+        received: list[MessageId] | None = None
+        partitions = {Partition(number) for number in keys.all_partitions()}
+        if wanted.sender:
+            partitions = {keys.partition_for(wanted.sender)}
+        elif viewer is not None:
+            received = self._visibility.received(viewer)
+            if received is not None:
+                partitions = {keys.partition_for(agent) for agent in viewer}
         streams = [self._history(partition, wanted, before) for partition in partitions]
+        streams.append(_entries(received or (), wanted, before))
+        last = None
         for _, identifier in heapq.merge(*streams, reverse=True):
-            yield identifier
+            if identifier != last:
+                last = identifier
+                yield identifier
 
     def _history(
         self, partition: Partition, wanted: Listing, before: MessageId | None
@@ -177,13 +209,18 @@ class MessageArchive:
 
     # --- receipts ---------------------------------------------------------------------------
 
-    def _message(self, identifier: MessageId) -> Message:
-        message = self._records.read([identifier])[0]
-        if message is None:
+    def _message(self, identifier: MessageId, viewer: Viewer) -> Message:
+        found = self._stored([identifier], viewer)
+        if not found:
             raise MessageNotFoundError(
                 f"No message {identifier} is stored: it never was, or its retention has passed."
             )
-        return message
+        return found[0]
+
+    def _stored(self, ids: Sequence[MessageId], viewer: Viewer) -> list[Message]:
+        """Those of these messages that are stored, and the viewer's to see."""
+        stored = [message for message in self._records.read(ids) if message is not None]
+        return self._visibility.visible(viewer, stored)
 
     def _receipts_of(self, message: Message) -> list[Receipt]:
         return self._receipts([message])[0]
@@ -231,6 +268,21 @@ class MessageArchive:
             ]
             for index, message in enumerate(messages)
         ]
+
+
+def _entries(
+    ids: Iterable[MessageId], wanted: Listing, before: MessageId | None
+) -> Iterator[tuple[int, MessageId]]:
+    """Ids that are given newest first, as the history of a partition gives them."""
+    last = None if before is None else (created_ms(before), before)
+    for identifier in ids:
+        at = created_ms(identifier)
+        if (
+            (wanted.until is None or at <= wanted.until)
+            and (wanted.since is None or at >= wanted.since)
+            and (last is None or (at, identifier) < last)
+        ):
+            yield at, identifier
 
 
 def _receipt(

@@ -30,6 +30,7 @@ from broker.kernel.errors import (
     StorageUnavailableError,
 )
 from broker.kernel.ids import AgentId, RecurringId, new_id
+from broker.kernel.viewer import EVERYONE, Viewer, includes
 from broker.messaging.message import Draft
 from broker.messaging.queue import MessageQueue
 from broker.messaging.recurrence import (
@@ -88,7 +89,10 @@ class RecurringEndedError(ConflictError):
 
 
 class RecurringMessages:
-    """Creates recurring messages, sends what is due of them, and says what became of each slot."""
+    """Creates recurring messages, sends what is due of them, and says what became of each slot.
+
+    They are their sender's: for viewers who are not it, they are not there (SPEC Z2).
+    """
 
     def __init__(
         self, store: RecurringStore, queue: MessageQueue, timetable: Timetable, clock: Clock
@@ -121,19 +125,20 @@ class RecurringMessages:
         self._timetable.arm({identifier: next_at})
         return self.get(identifier)
 
-    def pause(self, identifier: RecurringId) -> Recurring:
+    def pause(self, identifier: RecurringId, viewer: Viewer = EVERYONE) -> Recurring:
         """Send no slot from now on. Raises `RecurringNotFoundError`, `RecurringEndedError`."""
+        self.get(identifier, viewer)
         self._accept(identifier, self._store.pause(identifier).name)
         self._timetable.disarm(identifier)
         return self.get(identifier)
 
-    def resume(self, identifier: RecurringId) -> Recurring:
+    def resume(self, identifier: RecurringId, viewer: Viewer = EVERYONE) -> Recurring:
         """Go on with the first slot that lies ahead; those of the pause do not count as missed.
 
         Raises `RecurringNotFoundError`, `RecurringEndedError`.
         """
         for _ in range(_TRIES):
-            recurring = self.get(identifier)
+            recurring = self.get(identifier, viewer)
             if recurring.state is RecurringState.ACTIVE:
                 return recurring
             if recurring.state in _ENDED:
@@ -151,19 +156,19 @@ class RecurringMessages:
             f"{identifier} is being changed by many at once. Try again.", retry_after_seconds=1
         )
 
-    def cancel(self, identifier: RecurringId) -> Recurring:
+    def cancel(self, identifier: RecurringId, viewer: Viewer = EVERYONE) -> Recurring:
         """End it for good; what was sent stays. Raises `RecurringNotFoundError`, `…EndedError`."""
-        recurring = self.get(identifier)
+        recurring = self.get(identifier, viewer)
         self._accept(identifier, self._store.cancel(identifier).name)
         self._timetable.disarm(identifier)
         return self._store.read([identifier])[0] or recurring
 
     # --- looking ----------------------------------------------------------------------------
 
-    def get(self, identifier: RecurringId) -> Recurring:
+    def get(self, identifier: RecurringId, viewer: Viewer = EVERYONE) -> Recurring:
         """One recurring message. Raises `RecurringNotFoundError`."""
         recurring = self._store.read([identifier])[0]
-        if recurring is None:
+        if recurring is None or not includes(viewer, recurring.sender):
             raise _unknown(identifier)
         return recurring
 
@@ -173,33 +178,46 @@ class RecurringMessages:
         *,
         limit: int,
         before: RecurringId | None = None,
+        viewer: Viewer = EVERYONE,
     ) -> tuple[list[Recurring], RecurringId | None]:
         """Those that are meant, newest first, and where to go on."""
-        names = [name for name in self._store.identifiers() if before is None or name < before]
+        listed = self._store.identifiers(viewer)
+        names = [name for name in listed if before is None or name < before]
         found: list[Recurring] = []
         for start in range(0, len(names), 200):
             for recurring in self._store.read(names[start : start + 200]):
-                if recurring is not None and wanted.accepts(recurring):
+                if (
+                    recurring is not None
+                    and wanted.accepts(recurring)
+                    and includes(viewer, recurring.sender)
+                ):
                     found.append(recurring)
                     if len(found) > limit:
                         return found[:limit], found[limit - 1].id
         return found, None
 
     def history(
-        self, identifier: RecurringId, *, limit: int, before: int | None = None
+        self,
+        identifier: RecurringId,
+        *,
+        limit: int,
+        before: int | None = None,
+        viewer: Viewer = EVERYONE,
     ) -> tuple[list[TurnRecord], int | None]:
         """What became of the slots, newest first, and before which slot to go on."""
-        self.get(identifier)
+        self.get(identifier, viewer)
         turns = self._store.history(identifier)
         found = [turn for turn in turns if before is None or turn.slot < before]
         return found[:limit], found[limit - 1].slot if len(found) > limit else None
 
-    def next_times(self, identifier: RecurringId, count: int) -> list[int]:
+    def next_times(
+        self, identifier: RecurringId, count: int, viewer: Viewer = EVERYONE
+    ) -> list[int]:
         """The next slots in ms, as they would come if it were resumed now; none for an ended one.
 
         Raises `RecurringNotFoundError`.
         """
-        recurring = self.get(identifier)
+        recurring = self.get(identifier, viewer)
         if recurring.state in _ENDED:
             return []
         after = max(self._clock(), recurring.last_slot or 0)

@@ -89,6 +89,11 @@ class Recurring:
     failed: int
     ended_at: int | None
 
+    @property
+    def sender(self) -> AgentId:
+        """Whose messages they are."""
+        return self.definition.template.sender
+
 
 @dataclass(frozen=True, kw_only=True)
 class RecurringFilter:
@@ -99,9 +104,7 @@ class RecurringFilter:
 
     def accepts(self, recurring: Recurring) -> bool:
         """Whether this is one of them."""
-        return (self.sender in {None, recurring.definition.template.sender}) and (
-            self.state in {None, recurring.state}
-        )
+        return (self.sender in {None, recurring.sender}) and (self.state in {None, recurring.state})
 
 
 ANY: Final = RecurringFilter()

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from broker.kernel.ids import MessageId, Partition, RecurringId
+from broker.kernel.ids import AgentId, MessageId, Partition, RecurringId
 from broker.messaging.outgoing_store import Outgoing, OutgoingStore, accepted
 from broker.messaging.queue import Transition
 from broker.messaging.recurrence import Turn
@@ -182,10 +182,18 @@ class RecurringStore:
             for identifier, fields in zip(identifiers, found, strict=True)
         ]
 
-    def identifiers(self) -> list[RecurringId]:
-        """The ids of all recurring messages, newest first; one trip."""
+    def identifiers(self, senders: Iterable[AgentId] | None = None) -> list[RecurringId]:
+        """The ids of all recurring messages, newest first; one trip.
+
+        Where senders are named, of those that live in the same partitions as theirs.
+        """
+        partitions = (
+            self._partitions()
+            if senders is None
+            else {self.keys.partition_for(sender) for sender in senders}
+        )
         found = self._redis.commands(
-            [("ZRANGE", self.keys.recurring_index(number), 0, -1) for number in self._partitions()]
+            [("ZRANGE", self.keys.recurring_index(number), 0, -1) for number in partitions]
         )
         names = (RecurringId(name.decode()) for names in found for name in names)
         return sorted(names, reverse=True)

@@ -6,12 +6,19 @@ import time
 from typing import Final
 
 from broker.kernel.clock import Clock
-from broker.kernel.errors import MessageNotFoundError, NotWaitingError, StorageUnavailableError
+from broker.kernel.errors import (
+    ForbiddenError,
+    MessageNotFoundError,
+    NotWaitingError,
+    StorageUnavailableError,
+)
 from broker.kernel.ids import AgentId, MessageId
+from broker.kernel.viewer import EVERYONE, Viewer, includes
 from broker.messaging.inbox_store import InboxStore
 from broker.messaging.message import Message
 from broker.messaging.outgoing_store import OutgoingStore
 from broker.messaging.record_store import RecordStore
+from broker.messaging.visibility import Visibility
 
 # A routing worker holds a message for some ms. What a dead one held may stand in inboxes already:
 # it must be routed anew first, within five seconds if the station is well.
@@ -23,21 +30,30 @@ class Withdrawals:
     """Cancels messages that no recipient holds yet."""
 
     def __init__(
-        self, records: RecordStore, outgoing: OutgoingStore, inboxes: InboxStore, clock: Clock
+        self,
+        records: RecordStore,
+        outgoing: OutgoingStore,
+        inboxes: InboxStore,
+        visibility: Visibility,
+        clock: Clock,
     ) -> None:
         self._records = records
         self._outgoing = outgoing
         self._inboxes = inboxes
+        self._visibility = visibility
         self._clock = clock
 
-    def cancel(self, identifier: MessageId) -> None:
+    def cancel(self, identifier: MessageId, viewer: Viewer = EVERYONE) -> None:
         """Withdraw a message from all its recipients, or from none of them that hold it.
 
-        Raises `MessageNotFoundError`; `NotWaitingError` when every copy is leased or finished.
+        Raises `MessageNotFoundError`, also where the viewer may not see it; `ForbiddenError` where
+        it is not the sender; `NotWaitingError` when every copy is leased or finished.
         """
         message = self._records.read([identifier])[0]
-        if message is None:
+        if message is None or not self._visibility.sees(viewer, message):
             raise MessageNotFoundError(f"No message {identifier} is stored.")
+        if not includes(viewer, message.sender):
+            raise ForbiddenError("Only its sender and operators may cancel a message.")
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             where = self._outgoing.withdraw_unrouted(message, "cancelled", self._clock())

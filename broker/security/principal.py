@@ -7,11 +7,9 @@ from enum import StrEnum
 from typing import Final
 
 from broker.kernel.ids import AgentId
+from broker.kernel.viewer import EVERYONE, Viewer
 
 USER: Final = AgentId("user")
-
-Viewer = frozenset[AgentId] | None
-"""Whose messages may be seen: those of these agents, or everybody's (None)."""
 
 
 class Role(StrEnum):
@@ -48,8 +46,8 @@ class Principal:
 
     @property
     def viewer(self) -> Viewer:
-        """Whose messages it may see."""
-        return None if self.is_operator else self.agents
+        """Whose things it may see."""
+        return EVERYONE if self.is_operator else self.agents
 
     def may_act_as(self, agent: AgentId) -> bool:
         """Whether it may send, fetch and finish as this agent (SPEC Z2)."""

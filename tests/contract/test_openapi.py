@@ -79,7 +79,7 @@ def test_no_answer_is_undocumented(served: str, tmp_path: Path) -> None:
             "--max-examples=8",
             "--continue-on-failure",
             "--generation-deterministic",
-            # A sender may be made to wait for room in an inbox (on_full: block), ten seconds at most.
+            # A sender may have to wait for room in an inbox (on_full: block), ten seconds at most.
             "--request-timeout=20",
             "--no-color",
         ],

@@ -1,0 +1,45 @@
+"""Whether who connected may still act as the agent: a key can be revoked, a token ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from broker.kernel.clock import system_clock
+from broker.kernel.errors import BrokerError, UnauthenticatedError
+from broker.kernel.ids import AgentId
+from broker.kernel.viewer import Viewer
+from broker.security.principal import Principal
+
+
+class Standing:
+    """Who holds a connection, proven again from time to time."""
+
+    def __init__(
+        self, agent: AgentId, principal: Principal, prove: Callable[[], Principal]
+    ) -> None:
+        """`prove` asks anew who it is; it raises `UnauthenticatedError` if that can't be said."""
+        self._agent = agent
+        self._principal = principal
+        self._prove = prove
+
+    @property
+    def viewer(self) -> Viewer:
+        """Whose things it may see."""
+        return self._principal.viewer
+
+    def check(self) -> None:
+        """Raise `UnauthenticatedError` once it may not act as the agent any more.
+
+        As long as nobody can say (the keys can't be read), what was proven last holds, until its
+        own end.
+        """
+        try:
+            self._principal = self._prove()
+        except BrokerError as error:
+            if error.permanent:
+                raise
+        ends_at = self._principal.expires_at
+        if ends_at is not None and ends_at <= system_clock():
+            raise UnauthenticatedError("The token has ended. Connect again with another.")
+        if not self._principal.may_act_as(self._agent):
+            raise UnauthenticatedError("The key no longer speaks for this agent.")

@@ -1,0 +1,119 @@
+"""A call of every operation that is all right in itself, and what it needs to be so.
+
+A new route joins by a line here; without one, the test of the matrix fails.
+"""
+
+from typing import Any, Final
+
+from tests.contract.access_scene import Ask, Prepare, Scene
+
+_NOTHING: Final = "nothing-of-the-kind"
+
+
+def _plain(**path: str) -> Prepare:
+    return lambda _: Ask(path=path)
+
+
+def _of_agent(**body: Any) -> Prepare:
+    return lambda at: Ask(path={"agent_id": at.agent}, body=body or None)
+
+
+def _from_agent(**fields: Any) -> Prepare:
+    def ask(at: Scene) -> Ask:
+        return Ask(body={"from": at.agent, "to": at.partner, "body": "hi"} | fields)
+
+    return ask
+
+
+def _batch(at: Scene) -> Ask:
+    message = {"from": at.agent, "to": at.partner, "body": "hi"}
+    return Ask(body={"messages": [message, message]}, mark='"accepted"')
+
+
+def _of_sent(at: Scene) -> Ask:
+    return Ask(path={"message_id": at.sent()})
+
+
+def _of_leased(**fields: Any) -> Prepare:
+    def ask(at: Scene) -> Ask:
+        message, held = at.leased()
+        return Ask(path={"message_id": message}, body=held | fields)
+
+    return ask
+
+
+def _read(at: Scene) -> Ask:
+    return Ask(path={"message_id": at.received()}, body={"agent_id": at.agent})
+
+
+def _acknowledge_many(at: Scene) -> Ask:
+    message, held = at.leased()
+    acks = [{"id": message, "lease_token": held["lease_token"]}]
+    return Ask(path={"agent_id": at.agent}, body={"acks": acks})
+
+
+def _of_dead_letter(**body: str) -> Prepare:
+    return lambda at: Ask(path={"dead_letter_id": at.dead_letter()}, body=body or None)
+
+
+def _of_recurring(at: Scene) -> Ask:
+    return Ask(path={"recurring_id": at.recurring()})
+
+
+def _of_paused(at: Scene) -> Ask:
+    recurring = at.recurring()
+    at.broker.recurring.pause(recurring)
+    return Ask(path={"recurring_id": recurring})
+
+
+REQUESTS: Final[dict[str, Prepare]] = {
+    # messages
+    "sendMessage": _from_agent(),
+    "broadcastMessage": _from_agent(),
+    "sendMessages": _batch,
+    "findMessages": lambda at: Ask(query={"limit": "1000"}, mark=at.sent()),
+    "getMessage": _of_sent,
+    "cancelMessage": _of_sent,
+    "getReceipts": _of_sent,
+    "getThread": lambda at: Ask(path={"thread_id": at.sent()}),
+    # inboxes
+    "fetchInbox": _of_agent(),
+    "fetchInboxByAgent": _of_agent(),
+    "acknowledgeMessage": _of_leased(),
+    "rejectMessage": _of_leased(),
+    "extendLease": _of_leased(seconds=60),
+    "markRead": _read,
+    "acknowledgeMessages": _acknowledge_many,
+    # agents
+    "registerAgent": lambda at: Ask(body={"id": at.agent}),
+    "findAgents": _plain(),
+    "getAgent": _of_agent(),
+    "changeAgent": _of_agent(label="here"),
+    "deleteAgent": _of_agent(),
+    "heartbeat": _of_agent(),
+    # dead letters
+    "findDeadLetters": lambda at: Ask(query={"limit": "1000"}, mark=at.dead_letter()),
+    "getDeadLetter": _of_dead_letter(),
+    "retryDeadLetter": _of_dead_letter(),
+    "resolveDeadLetter": _of_dead_letter(resolution="by hand"),
+    "retryDeadLetters": lambda _: Ask(body={"reason": _NOTHING}),
+    "resolveDeadLetters": lambda _: Ask(body={"reason": _NOTHING, "resolution": "by hand"}),
+    # recurring messages
+    "createRecurring": _from_agent(schedule="interval:3600"),
+    "findRecurring": lambda at: Ask(query={"limit": "1000"}, mark=at.recurring()),
+    "getRecurring": _of_recurring,
+    "pauseRecurring": _of_recurring,
+    "resumeRecurring": _of_paused,
+    "cancelRecurring": _of_recurring,
+    "getRecurringHistory": _of_recurring,
+    "getNextTimes": _of_recurring,
+    # the station
+    "isAlive": _plain(),
+    "isReady": _plain(),
+    "getMetrics": _plain(),
+    "getStats": _plain(),
+    "getHealth": _plain(),
+    "getHealthHistory": _plain(),
+    "getThresholds": _plain(),
+    "setThresholds": lambda _: Ask(body={}),
+}

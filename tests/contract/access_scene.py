@@ -1,0 +1,127 @@
+"""What there is before a call is tried: an agent with its things, a stranger, and their keys."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.access import Caller
+from broker.kernel.ids import AgentId, DeadLetterId, MessageId, RecurringId, new_id
+from broker.messaging.dead_letters import DeadLetterFilter
+from broker.messaging.recurring import RecurringRequest
+from broker.wiring import Broker
+from tests.redis.stage import Stage, token
+
+_ID = re.compile(r"\b[a-z]+_[0-7][0-9A-HJKMNP-TV-Z]{25}\b")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ask:
+    """A call that is all right in itself: what stands in its path, its query and its body.
+
+    `mark` is a text that an answer holds if, and only if, it tells of what is the agent's own.
+    """
+
+    path: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    query: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    body: object = None
+    mark: str = ""
+
+
+class Scene:
+    """Agents that no other scene has. What is asked for is `agent`'s; `partner` is its partner.
+
+    `stranger` has nothing to do with either.
+    """
+
+    def __init__(
+        self, stage: Stage, client: FlaskClient, name: str, tokens: Mapping[Caller, str]
+    ) -> None:
+        self.stage = stage
+        self.broker: Broker = stage.broker
+        self.agent = AgentId(f"agent-{name}")
+        self.partner = AgentId(f"partner-{name}")
+        self.stranger = AgentId(f"stranger-{name}")
+        self._client = client
+        self._tokens = tokens
+        stage.register(self.agent, self.partner, self.stranger)
+
+    # --- the agent's things -----------------------------------------------------------------
+
+    def sent(self, **fields: Any) -> MessageId:
+        """A message from the agent to its partner."""
+        return self.stage.deliver(self.partner, self.agent, **fields)
+
+    def received(self, **fields: Any) -> MessageId:
+        """A message from the partner to the agent."""
+        return self.stage.deliver(self.agent, self.partner, **fields)
+
+    def leased(self, **fields: Any) -> tuple[MessageId, dict[str, str]]:
+        """A message that the agent has fetched, and what finishing it takes."""
+        self.received(**fields)
+        delivered = self.stage.lease_one(self.agent)
+        return delivered.message.id, {"agent_id": self.agent, "lease_token": token(delivered)}
+
+    def dead_letter(self) -> DeadLetterId:
+        """One of a message that the agent could not handle."""
+        message, held = self.leased()
+        self.broker.inboxes.reject(
+            self.agent,
+            message,
+            held["lease_token"],  # type: ignore[arg-type] # as it came
+            permanent=True,
+        )
+        (letter,), _ = self.broker.dead_letters.find(DeadLetterFilter(agent_id=self.agent), limit=1)
+        return letter.id
+
+    def recurring(self) -> RecurringId:
+        """A recurring message of the agent's."""
+        template = self.stage.draft(self.partner, self.agent)
+        request = RecurringRequest(template=template, schedule="interval:3600")
+        return self.broker.recurring.create(request).id
+
+    # --- trying -----------------------------------------------------------------------------
+
+    def call(self, caller: Caller, call: str, ask: Ask) -> TestResponse:
+        """Have a caller carry out a call of the table, spelt `METHOD /path/{parameter}`."""
+        method, path = call.split(" ")
+        options: dict[str, Any] = {} if ask.body is None else {"json": ask.body}
+        headers = {}
+        if caller in self._tokens:
+            headers["Authorization"] = f"Bearer {self._tokens[caller]}"
+        return self._client.open(
+            path.format(**ask.path),
+            method=method,
+            query_string=dict(ask.query),
+            headers=headers,
+            **options,
+        )
+
+    def of_what_never_was(self, ask: Ask) -> Ask:
+        """The same call, for a thing of an id that was never given out."""
+        keys = self.broker.keys
+
+        def another(found: re.Match[str]) -> str:
+            prefix = found[0].partition("_")[0]
+            return new_id(prefix, at_ms=self.stage.now(), partition=keys.partition_of(found[0]))
+
+        return dataclasses.replace(
+            ask, path={name: _ID.sub(another, value) for name, value in ask.path.items()}
+        )
+
+    def snapshot(self) -> dict[bytes, bytes]:
+        """All that the station holds."""
+        redis = self.broker.redis
+        names = sorted(redis.client.scan_iter(match=f"{{{self.broker.keys.namespace}*"))
+        return dict(zip(names, redis.commands([("DUMP", name) for name in names]), strict=True))
+
+
+def without_ids(response: TestResponse) -> str:
+    """What an answer says, whatever it is about."""
+    return _ID.sub("…", response.text)
+
+
+Prepare = Callable[[Scene], Ask]
