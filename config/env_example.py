@@ -20,7 +20,7 @@ def render() -> str:
 
 def _entry(setting: Setting) -> str:
     about = f"{setting.about} Legal: {setting.legal}."
-    if setting.secret:
+    if setting.has_file:
         about += f" Also by {setting.name}_FILE."
     lines = textwrap.wrap(about, width=98, initial_indent="# ", subsequent_indent="# ")
     return "\n".join(["", *lines, f"#{setting.name}={_text(setting.default)}"]) + "\n"

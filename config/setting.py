@@ -1,6 +1,7 @@
 """One setting: its name in the environment, what it means, and how its text is read."""
 
 import dataclasses
+import ipaddress
 import math
 import os
 import re
@@ -13,6 +14,10 @@ from environs import Env, ValidationError
 
 TEN_YEARS_SECONDS = 315_360_000
 """Longer than anything here may last: past it, a number is a mistake in its unit."""
+
+_TOKEN_LEAST = 32
+_TOKEN_LEAST_DIFFERENT = 8  # random hexadecimal of that length has fewer once in 10**7 times
+_RSA_LEAST_BITS = 2048  # NIST SP 800-131A
 
 _PREFIX = "WAYSTATION_"
 _METADATA_KEY = "setting"
@@ -27,7 +32,8 @@ class Setting:
     default: object
     about: str
     legal: str
-    secret: bool
+    has_file: bool
+    """Whether its text may come from a file: secrets, and what has several lines."""
     read: Callable[[Env, str], object]
 
 
@@ -40,7 +46,7 @@ def settings_of(owner: type) -> tuple[Setting, ...]:
             default=field.default,
             about=field.metadata[_METADATA_KEY]["about"],
             legal=field.metadata[_METADATA_KEY]["legal"],
-            secret=field.metadata[_METADATA_KEY]["secret"],
+            has_file=field.metadata[_METADATA_KEY]["has_file"],
             read=field.metadata[_METADATA_KEY]["read"],
         )
         for field in dataclasses.fields(owner)
@@ -94,6 +100,17 @@ def text(default: str, about: str, *, pattern: str, legal: str, name: str | None
             raise ValidationError(f"must be {legal}")
 
     return _field(default, about, legal, lambda env, name: env.str(name, validate=check), name=name)
+
+
+def line(about: str, *, default: str | None = None) -> Any:
+    """Declare a line of text."""
+    legal = "1 to 256 printable characters"
+
+    def check(value: str) -> None:
+        if len(value) > 256 or not value.isprintable():  # noqa: PLR2004 - as `legal` says
+            raise ValidationError(f"must be {legal}")
+
+    return _field(default, about, legal, lambda env, name: env.str(name, validate=check))
 
 
 def port(default: int, about: str, *, name: str) -> Any:
@@ -171,6 +188,79 @@ def redis_url(about: str, *, name: str, schemes: tuple[str, ...]) -> Any:
     )
 
 
+def token(about: str) -> Any:
+    """Declare a secret that lets its bearer in: long enough, and no word that one could guess."""
+    legal = (
+        f"at least {_TOKEN_LEAST} printable characters without spaces, made at random"
+        " (openssl rand -base64 33)"
+    )
+
+    def check(value: str) -> None:
+        plain = value.isascii() and value.isprintable() and " " not in value
+        if not plain or len(value) < _TOKEN_LEAST or len(set(value)) < _TOKEN_LEAST_DIFFERENT:
+            raise ValidationError(f"must be {legal}")  # never the value
+
+    return _field(None, about, legal, lambda env, name: env.str(name, validate=check), secret=True)
+
+
+def https_url(about: str) -> Any:
+    """Declare an address of the web; http is for this machine, where nobody listens in between."""
+    legal = "a URL that begins with https://, or http:// on loopback"
+
+    def check(value: str) -> None:
+        try:
+            parts = urlsplit(value)
+            host = parts.hostname or ""
+        except ValueError:
+            host = ""
+        if not host or not (
+            parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+        ):
+            raise ValidationError(f"must be {legal}")
+
+    return _field(None, about, legal, lambda env, name: env.str(name, validate=check))
+
+
+def public_key(about: str) -> Any:
+    """Declare a public key to check signatures with; its line ends may be written as in JSON."""
+    legal = "a PEM public key: Ed25519, or RSA of at least 2048 bits"
+
+    def text_of(value: str) -> str:
+        return value.replace("\\n", "\n")
+
+    def check(value: str) -> None:
+        # Loading the library takes longer than all else here, and few stations have such a key.
+        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - see above
+        from cryptography.hazmat.primitives.asymmetric import ed25519, rsa  # noqa: PLC0415
+        from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415
+
+        try:
+            key = load_pem_public_key(text_of(value).encode())
+        except (ValueError, UnsupportedAlgorithm):
+            key = None
+        strong = isinstance(key, rsa.RSAPublicKey) and key.key_size >= _RSA_LEAST_BITS
+        if not strong and not isinstance(key, ed25519.Ed25519PublicKey):
+            raise ValidationError(f"must be {legal}")
+
+    return _field(
+        None,
+        about,
+        legal,
+        lambda env, name: text_of(env.str(name, validate=check) or ""),
+        has_file=True,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches that host."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _field(
     default: object,
     about: str,
@@ -179,12 +269,13 @@ def _field(
     *,
     name: str | None = None,
     secret: bool = False,
+    has_file: bool = False,
 ) -> Any:
     metadata: Mapping[str, object] = {
         "name": name,
         "about": about,
         "legal": legal,
         "read": read,
-        "secret": secret,
+        "has_file": secret or has_file,
     }
     return dataclasses.field(default=default, repr=not secret, metadata={_METADATA_KEY: metadata})

@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-import ipaddress
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -53,17 +52,12 @@ class Settings:
     )
     api_host: str = declare.text(
         "127.0.0.1",
-        "The address to listen on. Anything but loopback needs a decision about WAYSTATION_AUTH.",
+        "The address to listen on. On anything but loopback callers need a token.",
         pattern=r"[A-Za-z0-9.:_-]+",
         legal="a host name or an IP address",
         name="API_HOST",
     )
     api_port: int = declare.port(8080, "The port to listen on.", name="API_PORT")
-    auth: Literal["off", "required"] | None = declare.choice(
-        None,
-        "Whether callers need a token. Unset: off on loopback, and no start anywhere else.",
-        of=("off", "required"),
-    )
     data_dir: Path = declare.directory(
         Path("var"),
         "Where this station keeps its files (embedded Redis, logs); one station a directory.",
@@ -88,6 +82,29 @@ class Settings:
     log_level: Literal["debug", "info", "warning", "error"] = declare.choice(
         "info", "The least severe line that is logged.", of=("debug", "info", "warning", "error")
     )
+
+    auth: Literal["off", "required"] | None = declare.choice(
+        None,
+        "Whether callers need a token. Unset: off on loopback, required anywhere else, where it"
+        " can't be off.",
+        of=("off", "required"),
+    )
+    admin_token: str | None = declare.token(
+        "A token that lets an admin in beside the keys that the station gives out. Unset: the first"
+        " start that asks for tokens prints an admin key, once."
+    )
+    registration: Literal["closed", "open", "invitation"] = declare.choice(
+        "closed",
+        "Who may register as a new agent without a key: nobody, whoever has an invitation, or"
+        " everybody. Means nothing where no tokens are asked for.",
+        of=("closed", "open", "invitation"),
+    )
+    jwt_jwks_url: str | None = declare.https_url(
+        "Where the keys are published that signed tokens (JWT) are checked with."
+    )
+    jwt_public_key: str | None = declare.public_key("The one key that they are checked with.")
+    jwt_issuer: str | None = declare.line("Who must have issued a signed token. Unset: anybody.")
+    jwt_audience: str = declare.line("Whom a signed token must be meant for.", default="waystation")
 
     queue_max_depth: int = declare.count(
         10_000, "Messages that may wait in one inbox.", least=1, most=10_000_000
@@ -161,6 +178,18 @@ class Settings:
     """True when REDIS_URL was unset, so that the station runs the Redis in its data directory."""
 
     @property
+    def auth_required(self) -> bool:
+        """Whether callers need a token (SPEC Z1)."""
+        return self.auth == "required" or (
+            self.auth is None and not declare.is_loopback(self.api_host)
+        )
+
+    @property
+    def takes_signed_tokens(self) -> bool:
+        """Whether a JWT may prove who asks."""
+        return self.jwt_jwks_url is not None or self.jwt_public_key is not None
+
+    @property
     def embedded_redis_url_file(self) -> Path:
         """Where the embedded Redis says how to reach it (0600: the URL holds its password)."""
         return self.data_dir / "redis" / "url"
@@ -206,13 +235,13 @@ def _read(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _texts(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Pick our names; an empty value counts as unset, a secret may come from NAME_FILE."""
+    """Pick our names; an empty value counts as unset, some may come from NAME_FILE."""
     present, problems = {}, []
     for setting in SETTINGS:
         if value := environ.get(setting.name, "").strip():
             present[setting.name] = value
         file_name = f"{setting.name}_FILE"
-        if not setting.secret or not (path := environ.get(file_name, "").strip()):
+        if not setting.has_file or not (path := environ.get(file_name, "").strip()):
             continue
         if setting.name in present:
             problems.append(f"{setting.name} and {file_name} are both set; keep one of them.")
@@ -225,7 +254,7 @@ def _texts(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
 
 
 def _unknown_names(environ: Mapping[str, str]) -> Iterator[str]:
-    known = {s.name for s in SETTINGS} | {f"{s.name}_FILE" for s in SETTINGS if s.secret}
+    known = {s.name for s in SETTINGS} | {f"{s.name}_FILE" for s in SETTINGS if s.has_file}
     for name in sorted(environ):
         if name.startswith("WAYSTATION_") and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -247,30 +276,25 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             yield f"{_name(lower)} ({low:g}) is more than {_name(upper)} ({high:g})."
     if (settings.redis_url or "").startswith(_CLUSTER_SCHEME) and settings.jobs_redis_url is None:
         yield "REDIS_URL is a cluster, where RQ can't keep its jobs: set JOBS_REDIS_URL as well."
-    if settings.auth == "required":
+    if settings.auth == "off" and not declare.is_loopback(settings.api_host):
         yield (
-            "WAYSTATION_AUTH=required is not available in this version: API keys come in a later"
-            " one. Listen on loopback, or set WAYSTATION_AUTH=off inside a private network."
+            f"API_HOST={settings.api_host} can be reached from other machines, and a station"
+            " refuses to run open there. Leave WAYSTATION_AUTH unset, so that callers need a token,"
+            " or listen on 127.0.0.1."
         )
-    if settings.auth is None and not _is_loopback(settings.api_host):
+    if settings.jwt_jwks_url and settings.jwt_public_key:
         yield (
-            f"API_HOST={settings.api_host} can be reached from other machines, and callers need no"
-            " token in this version. Listen on 127.0.0.1, or, inside a private network that you"
-            " trust, say so with WAYSTATION_AUTH=off."
+            "WAYSTATION_JWT_JWKS_URL and WAYSTATION_JWT_PUBLIC_KEY are both set; keep one of them."
+        )
+    if settings.jwt_issuer and not settings.takes_signed_tokens:
+        yield (
+            "WAYSTATION_JWT_ISSUER is set, but nothing that its tokens could be checked with: set"
+            " WAYSTATION_JWT_JWKS_URL or WAYSTATION_JWT_PUBLIC_KEY."
         )
 
 
 def _name(field: str) -> str:
     return next(s.name for s in SETTINGS if s.field == field)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _with_embedded_redis(settings: Settings) -> Settings:

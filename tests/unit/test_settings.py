@@ -1,8 +1,11 @@
 """Settings: names, units, limits, secrets, and the sentences that say what is wrong."""
 
+import secrets
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,23 +105,88 @@ def test_values_that_contradict_each_other_are_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "station.example"])
-def test_a_station_that_others_can_reach_needs_a_decision_about_auth(host: str) -> None:
-    (problem,) = problems_of({"API_HOST": host})
-
-    assert "WAYSTATION_AUTH=off" in problem
-    assert load_settings({"API_HOST": host, "WAYSTATION_AUTH": "off"}).api_host == host
+OPEN_TO_OTHERS = ["0.0.0.0", "::", "192.168.1.4", "station.example"]
+ON_LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "localhost"]
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
-def test_loopback_needs_no_tokens(host: str) -> None:
-    assert load_settings({"API_HOST": host}).auth is None
+@pytest.mark.parametrize("host", OPEN_TO_OTHERS)
+def test_a_station_that_others_can_reach_asks_for_tokens(host: str) -> None:
+    assert load_settings({"API_HOST": host}).auth_required
+    assert load_settings({"API_HOST": host, "WAYSTATION_AUTH": "required"}).auth_required
 
 
-def test_required_auth_is_refused_until_there_are_keys() -> None:
-    (problem,) = problems_of({"WAYSTATION_AUTH": "required"})
+@pytest.mark.parametrize("host", OPEN_TO_OTHERS)
+def test_a_station_that_others_can_reach_refuses_to_run_open(host: str) -> None:
+    (problem,) = problems_of({"API_HOST": host, "WAYSTATION_AUTH": "off"})
 
-    assert "not available in this version" in problem
+    assert "refuses to run open" in problem
+    assert "Leave WAYSTATION_AUTH unset" in problem
+
+
+@pytest.mark.parametrize("host", ON_LOOPBACK)
+def test_loopback_needs_no_tokens_unless_that_is_asked_for(host: str) -> None:
+    assert not load_settings({"API_HOST": host}).auth_required
+    assert load_settings({"API_HOST": host, "WAYSTATION_AUTH": "required"}).auth_required
+
+
+def test_a_random_admin_token_is_taken_and_never_shown() -> None:
+    token = secrets.token_urlsafe(32)
+
+    settings = load_settings({"WAYSTATION_ADMIN_TOKEN": token})
+
+    assert settings.admin_token == token
+    assert token not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "token", ["x" * 64, "changeme", "correct horse battery staple, and some more", "ä" * 40]
+)
+def test_a_weak_admin_token_is_refused_without_showing_it(token: str) -> None:
+    (problem,) = problems_of({"WAYSTATION_ADMIN_TOKEN": token})
+
+    assert problem.startswith("WAYSTATION_ADMIN_TOKEN: must be at least 32")
+    assert token not in problem
+
+
+def pem(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> str:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
+
+
+def test_a_public_key_may_have_its_line_ends_escaped_or_come_from_a_file(tmp_path: Path) -> None:
+    text = pem(ed25519.Ed25519PrivateKey.generate())
+    file = tmp_path / "key.pem"
+    file.write_text(text)
+
+    escaped = load_settings({"WAYSTATION_JWT_PUBLIC_KEY": text.replace("\n", "\\n")})
+    named = load_settings({"WAYSTATION_JWT_PUBLIC_KEY_FILE": str(file)})
+
+    assert escaped.takes_signed_tokens
+    assert named.jwt_public_key == text.strip()
+
+
+def test_a_public_key_that_would_not_hold_is_refused() -> None:
+    weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - the point
+    for text in (pem(weak), pem(ec.generate_private_key(ec.SECP256R1())), "a password"):
+        (problem,) = problems_of({"WAYSTATION_JWT_PUBLIC_KEY": text})
+
+        assert "Ed25519, or RSA of at least 2048 bits" in problem
+
+
+@pytest.mark.parametrize("url", ["http://idp.example/jwks", "ftp://idp.example", "https://", "idp"])
+def test_keys_are_not_fetched_where_somebody_could_listen_in(url: str) -> None:
+    (problem,) = problems_of({"WAYSTATION_JWT_JWKS_URL": url})
+
+    assert problem.startswith("WAYSTATION_JWT_JWKS_URL: must be a URL")
+
+
+def test_settings_of_signed_tokens_must_fit_together() -> None:
+    url = {"WAYSTATION_JWT_JWKS_URL": "https://idp.example/jwks"}
+    key = {"WAYSTATION_JWT_PUBLIC_KEY": pem(ed25519.Ed25519PrivateKey.generate())}
+
+    assert "keep one of them" in problems_of(url | key)[0]
+    assert "could be checked with" in problems_of({"WAYSTATION_JWT_ISSUER": "idp"})[0]
+    assert load_settings(url | {"WAYSTATION_JWT_ISSUER": "idp"}).jwt_audience == "waystation"
 
 
 def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
