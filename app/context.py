@@ -10,6 +10,7 @@ from flask import Flask, current_app
 
 from broker.operations.monitor import Health
 from broker.operations.readiness import Readiness
+from broker.security.identities import Identities
 from broker.wiring import Broker
 from config.settings import Settings
 
@@ -55,6 +56,11 @@ class AppContext:
     def health(self) -> Health:
         """How the station is; can be asked for before its data was ever prepared."""
         return self._broker.health
+
+    @property
+    def identities(self) -> Identities:
+        """Who bears a token; can be asked before the data was ever prepared."""
+        return self._broker.identity.identities
 
     def prepare(self) -> None:
         """Bring the data to this version, once. Raises as `broker` does."""

@@ -11,8 +11,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.sansio.response import Response as AnyResponse
 
 from app.errors import MEDIA_TYPE, document, problem, retry_after
+from app.identity import challenge
 from app.json_document import answer
-from broker.kernel.errors import BrokerError
+from broker.kernel.errors import BrokerError, UnauthenticatedError
 
 _FIRST_ERROR: Final = 400
 _CODE_OF: Final = {
@@ -34,7 +35,10 @@ def answer_errors(app: Flask) -> None:
 
 def _refused(error: BrokerError) -> Response:
     view = problem(error)
-    return answer(view, view["status"], retry_after(error), media_type=MEDIA_TYPE)
+    headers = retry_after(error)
+    if isinstance(error, UnauthenticatedError):
+        headers |= challenge()
+    return answer(view, view["status"], headers, media_type=MEDIA_TYPE)
 
 
 def _refused_by_flask(error: HTTPException) -> AnyResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -41,6 +42,13 @@ from broker.routing.engine import RoutingContext
 from broker.routing.router import Router
 from broker.routing.store import RoutingStore
 from broker.routing.targets import named_recipients
+from broker.security.api_keys import ApiKeys
+from broker.security.enrolment import Enrolment, RegistrationPolicy
+from broker.security.identities import Identities, Opener
+from broker.security.invitation_store import InvitationStore
+from broker.security.invitations import Invitations
+from broker.security.key_store import KeyStore
+from broker.security.key_use import KeyUse
 from broker.storage.bell_ringer import BellRinger
 from broker.storage.connection import Redis, connect, subscriber
 from broker.storage.doorbell import Doorbell
@@ -56,6 +64,16 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Who may come in: what tells callers, and what decides who they may be."""
+
+    identities: Identities
+    keys: ApiKeys
+    invitations: Invitations
+    enrolment: Enrolment
+
+
+@dataclass(frozen=True, kw_only=True)
 class Broker:
     """The domain, ready to use; every process of the station builds one."""
 
@@ -63,6 +81,7 @@ class Broker:
     redis: Redis
     jobs: Redis
     doorbell: Doorbell
+    identity: Identity
     agents: Agents
     discovery: Discovery
     queue: MessageQueue
@@ -122,6 +141,42 @@ def message_policy(settings: Settings) -> MessagePolicy:
         dead_letter_retention_ms=seconds_to_ms(settings.dead_letter_retention_seconds),
         activity_cap=settings.activity_max_events,
     )
+
+
+def build_identity(settings: Settings, redis: Redis, keys: Keys, clock: Clock) -> Identity:
+    """Put together what tells callers."""
+    store = KeyStore(redis, keys, activity_cap=settings.activity_max_events)
+    api_keys = ApiKeys(store, KeyUse(store.note_use), clock)
+    invitations = Invitations(
+        InvitationStore(redis, keys, activity_cap=settings.activity_max_events), clock
+    )
+    return Identity(
+        identities=Identities(
+            (api_keys.opened_by, *signed_tokens(settings)),
+            required=settings.auth_required,
+            admin_token=settings.admin_token,
+            clock=clock,
+        ),
+        keys=api_keys,
+        invitations=invitations,
+        enrolment=Enrolment(
+            RegistrationPolicy(settings.registration), api_keys, store, invitations
+        ),
+    )
+
+
+def signed_tokens(settings: Settings) -> Iterator[Opener]:
+    """What signed tokens are checked by, if the settings say so."""
+    pem, url = settings.jwt_public_key, settings.jwt_jwks_url
+    if pem is None and url is None:
+        return
+    # The cryptography behind them takes megabytes in each process, which few stations need.
+    from broker.security.published_keys import PublishedKeys, fetch_from  # noqa: PLC0415
+    from broker.security.signed_tokens import SignedTokens, the_one_key  # noqa: PLC0415
+
+    find_key = the_one_key(pem) if pem is not None else PublishedKeys(fetch_from(str(url))).find
+    checked = SignedTokens(find_key, issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+    yield checked.opened_by
 
 
 def build_broker(
@@ -185,6 +240,7 @@ def build_broker(
         redis=redis,
         jobs=jobs,
         doorbell=doorbell,
+        identity=build_identity(settings, redis, keys, clock),
         agents=agents,
         discovery=Discovery(
             redis,

@@ -13,6 +13,7 @@ from typing import Any, Final
 from broker.directory.store import AgentStore
 from broker.kernel.clock import Clock
 from broker.kernel.errors import (
+    AgentTakenError,
     ConflictError,
     FieldProblem,
     InvalidFieldsError,
@@ -21,6 +22,7 @@ from broker.kernel.errors import (
     UnknownAgentError,
 )
 from broker.kernel.ids import AgentId
+from broker.storage.scripts import Argument, Outcome
 
 BUILT_IN: Final[Mapping[AgentId, str]] = {AgentId("user"): "user", AgentId("system"): "system"}
 """Agents that always exist, are never reaped, and are reached by name only; with their kind."""
@@ -111,6 +113,13 @@ class Registered:
     created: bool
 
 
+Founding = Callable[[Mapping[str, str], Mapping[str, Argument]], Outcome]
+"""Registers an agent that is new, with something of another context in the same step.
+
+It gets the keys and arguments of `register.lua` by name. Its outcome is `created` or `taken`.
+"""
+
+
 class Agents:
     """The register of agents.
 
@@ -146,13 +155,15 @@ class Agents:
         instance_id: str | None = None,
         limits: InboxLimits = InboxLimits(),
         present: bool = True,
+        founding: Founding | None = None,
     ) -> Registered:
         """Register an agent or renew it; `changes` are fields of `Profile`, the rest is kept.
 
         One that is not `present` is registered by somebody else, and stays offline until it acts.
 
         A new `instance_id` opens a new session: the epoch rises and what the older session held
-        returns to the inbox. Raises `InvalidFieldsError` for a reserved id.
+        returns to the inbox. With `founding` the agent must be new. Raises `InvalidFieldsError`
+        for a reserved id, `AgentTakenError` and what `founding` raises.
         """
         if agent in RESERVED:
             raise InvalidFieldsError([FieldProblem(field="id", message=f"{agent!r} is reserved")])
@@ -162,19 +173,23 @@ class Agents:
             after = dataclasses.replace(before, **changes)
             if agent in BUILT_IN:
                 after = dataclasses.replace(after, kind=AgentKind(BUILT_IN[agent]))
-            outcome = self._store.move(
-                "register",
-                agent,
-                {
-                    "expected": stored.get("profile", ""),
-                    "profile": _dumps(after),
-                    "instance_id": instance_id or "",
-                    "max_depth": limits.max_depth or "",
-                    "on_full": limits.on_full or "",
-                    "present": int(present),
-                    "reaped": int(agent not in BUILT_IN),
-                },
-            )
+            if founding is not None and stored:
+                raise _taken(agent)
+            arguments: dict[str, Argument] = {
+                "expected": stored.get("profile", ""),
+                "profile": _dumps(after),
+                "instance_id": instance_id or "",
+                "max_depth": limits.max_depth or "",
+                "on_full": limits.on_full or "",
+                "present": int(present),
+                "reaped": int(agent not in BUILT_IN),
+            }
+            if founding is None:
+                outcome = self._store.move("register", agent, arguments)
+            else:
+                outcome = founding(*self._store.named(agent, arguments))
+                if outcome.name == "taken":
+                    raise _taken(agent)
             if outcome.name == "new_session":
                 self._session_ended(agent, None)
             self._admission_changed(agent)
@@ -311,6 +326,12 @@ class Agents:
         if agent in BUILT_IN or silence_ms <= self._stale_after_ms:
             return Presence.ONLINE
         return Presence.STALE if silence_ms <= self._offline_after_ms else Presence.OFFLINE
+
+
+def _taken(agent: AgentId) -> AgentTakenError:
+    return AgentTakenError(
+        f"The id {agent} is taken. Choose another one, or use a key that speaks for it."
+    )
 
 
 def _profile(stored: Mapping[str, str], agent: AgentId) -> Profile:

@@ -26,8 +26,20 @@ class AgentStore:
     def move(self, name: str, agent: AgentId, args: Mapping[str, Argument]) -> Outcome:
         """Carry out a transition of one agent."""
         script = self._scripts[name]
+        keys, arguments = self.named(agent, args)
+        return self._redis.call(
+            script.bind(
+                keys={name: keys[name] for name in script.key_names},
+                args={name: arguments[name] for name in script.argument_names},
+            )
+        )
+
+    def named(
+        self, agent: AgentId, args: Mapping[str, Argument]
+    ) -> tuple[Mapping[str, str], Mapping[str, Argument]]:
+        """The keys and arguments of an agent's transitions, by their names in the scripts."""
         partition = self._keys.partition_for(agent)
-        keys = {
+        return {
             "agent": self._keys.agent(agent),
             "agents": self._keys.agents(partition),
             "heartbeats": self._keys.heartbeats(partition),
@@ -35,18 +47,7 @@ class AgentStore:
             "departed": self._keys.departed(partition),
             "counters": self._keys.counters(partition),
             "activity": self._keys.activity(partition),
-        }
-        arguments: dict[str, Argument] = {
-            "agent_id": agent,
-            "activity_cap": self._activity_cap,
-            **args,
-        }
-        return self._redis.call(
-            script.bind(
-                keys={name: keys[name] for name in script.key_names},
-                args={name: arguments[name] for name in script.argument_names},
-            )
-        )
+        }, {"agent_id": agent, "activity_cap": self._activity_cap, **args}
 
     def read(self, agents: Sequence[AgentId]) -> list[dict[str, str]]:
         """The fields of these agents; empty where one is not registered. One trip for all."""

@@ -110,6 +110,18 @@ class RecurringNotFoundError(NotFoundError):
     code = "recurring_not_found"
 
 
+class KeyNotFoundError(NotFoundError):
+    """No key of that id is kept."""
+
+    code = "key_not_found"
+
+
+class InvitationNotFoundError(NotFoundError):
+    """No invitation of that id is kept."""
+
+    code = "invitation_not_found"
+
+
 class ConflictError(BrokerError):
     """The call is right in itself, but not in the state that its object is in."""
 
@@ -140,6 +152,12 @@ class NotWaitingError(ConflictError):
     code = "not_waiting"
 
 
+class AgentTakenError(ConflictError):
+    """The id is registered, or somebody's key speaks for it: a newcomer needs another one."""
+
+    code = "agent_taken"
+
+
 class InboxFullError(BrokerError):
     """The recipient's inbox is at its limit (SPEC M9, E12)."""
 
@@ -158,6 +176,13 @@ class StorageFullError(StorageUnavailableError):
     """Redis is out of memory and refuses writes; nothing was half done."""
 
     code = "storage_full"
+
+
+class IdentityUnavailableError(BrokerError):
+    """What a signed token would be checked with can't be fetched now."""
+
+    code = "identity_unavailable"
+    permanent = False
 
 
 class DataVersionError(BrokerError):

@@ -17,6 +17,8 @@ AgentId = NewType("AgentId", str)
 MessageId = NewType("MessageId", str)
 DeadLetterId = NewType("DeadLetterId", str)
 RecurringId = NewType("RecurringId", str)
+KeyId = NewType("KeyId", str)
+InvitationId = NewType("InvitationId", str)
 ThreadId = NewType("ThreadId", str)
 LeaseToken = NewType("LeaseToken", str)
 Partition = NewType("Partition", int)
@@ -36,6 +38,8 @@ _ULID_PATTERN: Final = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 MESSAGE_ID_PATTERN: Final = f"^msg_{_ULID_PATTERN}$"
 DEAD_LETTER_ID_PATTERN: Final = f"^dlq_{_ULID_PATTERN}$"
 RECURRING_ID_PATTERN: Final = f"^rec_{_ULID_PATTERN}$"
+KEY_ID_PATTERN: Final = f"^key_{_ULID_PATTERN}$"
+INVITATION_ID_PATTERN: Final = f"^inv_{_ULID_PATTERN}$"
 
 _IDENTIFIER: Final = re.compile(f"^[a-z]+_{_ULID_PATTERN}$")
 

@@ -14,6 +14,8 @@ from typing import Final, TypeVar
 
 from broker.kernel.ids import (
     AgentId,
+    InvitationId,
+    KeyId,
     MessageId,
     Partition,
     RecurringId,
@@ -285,6 +287,43 @@ class Keys:
     def recurring_history(self, recurring: RecurringId) -> str:
         """What became of a recurring message's slots: newest first, msgpack."""
         return f"{self._of_id(recurring)}recurring_history:{recurring}"
+
+    # --- identity ---------------------------------------------------------------------------
+
+    @_key(type="hash", lifetime="30 days beyond its end", owner="security")
+    def api_key(self, key: KeyId) -> str:
+        """A key: name, scopes, expiry, digest of its secret (SHA-256), of the one before it."""
+        return f"{self._of_id(key)}api_key:{key}"
+
+    @_key(type="zset", lifetime="permanent", owner="security")
+    def api_keys(self, partition: Partition) -> str:
+        """Ids of the keys by when their record leaves in ms; those that go on by +inf."""
+        return f"{self._tags[partition]}api_keys"
+
+    @_key(type="zset", lifetime="until its last key ends", owner="security")
+    def agent_keys(self, agent: AgentId) -> str:
+        """Ids of the keys that speak for an agent, by their end in ms: its id is not free."""
+        return f"{self._of_agent(agent)}agent_keys:{agent}"
+
+    @_key(type="string", lifetime="permanent", owner="security")
+    def first_admin_key(self) -> str:
+        """The id of the first admin key that there ever was: a start prints no second one."""
+        return f"{self._tags[0]}first_admin_key"
+
+    @_key(type="hash", lifetime="30 days beyond its end", owner="security")
+    def invitation(self, invitation: InvitationId) -> str:
+        """An invitation: whom it lets register, how often, until when, digest of its secret."""
+        return f"{self._of_id(invitation)}invitation:{invitation}"
+
+    @_key(type="set", lifetime="as long as its invitation", owner="security")
+    def invited(self, invitation: InvitationId) -> str:
+        """The agents that an invitation was used for; one counts once."""
+        return f"{self._of_id(invitation)}invited:{invitation}"
+
+    @_key(type="zset", lifetime="permanent", owner="security")
+    def invitations(self, partition: Partition) -> str:
+        """Ids of the invitations by when their record leaves in ms."""
+        return f"{self._tags[partition]}invitations"
 
     # --- watching ---------------------------------------------------------------------------
 

@@ -1,0 +1,82 @@
+"""Who may register as an agent, and how somebody without a key gets one (SPEC Z1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from broker.kernel.errors import ForbiddenError, UnauthenticatedError
+from broker.kernel.ids import AgentId
+from broker.security.api_keys import ApiKeys, Issued
+from broker.security.invitations import Invitations
+from broker.security.key_store import KeyStore
+from broker.security.principal import Principal
+from broker.security.tokens import TokenKind
+from broker.storage.scripts import Argument, Outcome
+
+
+class RegistrationPolicy(StrEnum):
+    """Who may register without a key that speaks for the agent."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    INVITATION = "invitation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """That a newcomer may register: `found` does it, and keeps the key in the same step."""
+
+    found: Callable[[Mapping[str, str], Mapping[str, Argument]], Outcome]
+    token: str
+
+
+class Enrolment:
+    """Decides who may register an agent."""
+
+    def __init__(
+        self,
+        policy: RegistrationPolicy,
+        keys: ApiKeys,
+        store: KeyStore,
+        invitations: Invitations,
+    ) -> None:
+        self._policy = policy
+        self._keys = keys
+        self._store = store
+        self._invitations = invitations
+
+    def admit(
+        self, caller: Principal | None, agent: AgentId, invitation: str | None
+    ) -> Admission | None:
+        """Let a caller register an agent; None is nobody.
+
+        Whoever speaks for the agent, and operators, register it as ever: None. Everybody else is
+        held to the policy, and gets an id that is new, with a key for it. Raises
+        `UnauthenticatedError`, `ForbiddenError`.
+        """
+        if caller is not None and (caller.is_operator or caller.may_act_as(agent)):
+            return None
+        if self._policy is RegistrationPolicy.OPEN:
+            return self._admission(agent, "registration", lambda: None)
+        if self._policy is RegistrationPolicy.INVITATION and invitation is not None:
+            by = TokenKind.INVITATION.identifier(invitation) or "invitation"
+            return self._admission(agent, by, lambda: self._invitations.use(invitation, agent))
+        remedy = (
+            "Registering needs an invitation, or a key that speaks for the agent."
+            if self._policy is RegistrationPolicy.INVITATION
+            else "Registering needs a key that speaks for the agent; an admin makes one."
+        )
+        raise (UnauthenticatedError if caller is None else ForbiddenError)(remedy)
+
+    def _admission(self, agent: AgentId, by: str, use: Callable[[], object]) -> Admission:
+        issued: Issued = self._keys.draw_for(agent, created_by=by)
+
+        def found(names: Mapping[str, str], arguments: Mapping[str, Argument]) -> Outcome:
+            # First, and for good: an invitation that is used for an agent stays so, and can be
+            # used for it again, whoever dies before the next line.
+            use()
+            return self._store.enrol(issued.key, names, arguments)
+
+        return Admission(found=found, token=issued.token)
