@@ -47,6 +47,11 @@ PUBLIC: Final = Access(name="everybody", is_public=True)
 
 KNOWN: Final = Access(name="whoever is known")
 
+REGISTRANT: Final = Access(
+    name="the agent, operators; others as WAYSTATION_REGISTRATION says", is_public=True
+)
+"""The broker decides, because nobody may ask as well (broker.security.enrolment)."""
+
 VISIBLE: Final = Access(name="whoever may see it")
 """Known callers; the broker shows them what their viewer may see."""
 
