@@ -55,6 +55,7 @@ class Access:
     itself: Verdict = Verdict.ALLOWED
     operator: Verdict = Verdict.ALLOWED
     admin: Verdict = Verdict.ALLOWED
+    nobody: Verdict = Verdict.UNAUTHENTICATED
     remedy: str = ""
     is_public: bool = False
     admits: Callable[[Principal], bool] = lambda _: True
@@ -74,7 +75,7 @@ class Access:
         """How a call turns out for this sort of caller."""
         match caller:
             case Caller.NOBODY:
-                return Verdict.ALLOWED if self.is_public else Verdict.UNAUTHENTICATED
+                return self.nobody
             case Caller.ANOTHER:
                 return self.another
             case Caller.ITSELF:
@@ -101,7 +102,9 @@ _ONLY_ITSELF: Final[dict[str, Any]] = {
     "admin": Verdict.FORBIDDEN,
 }
 
-PUBLIC: Final = Access(name="everybody", another=Verdict.ALLOWED, is_public=True)
+PUBLIC: Final = Access(
+    name="everybody", nobody=Verdict.ALLOWED, another=Verdict.ALLOWED, is_public=True
+)
 
 KNOWN: Final = Access(name="whoever is known", another=Verdict.ALLOWED)
 
@@ -112,6 +115,17 @@ ITS_RECIPIENT: Final = Access(name="its recipient, operators", another=Verdict.H
 
 VISIBLE_OF_ALL: Final = Access(name="whoever is known", another=Verdict.OWN, itself=Verdict.OWN)
 """A list, of which the broker gives the caller's part."""
+
+REGISTRANT: Final = Access(
+    name="the agent, operators; others as WAYSTATION_REGISTRATION says",
+    nobody=Verdict.UNAUTHENTICATED,
+    another=Verdict.FORBIDDEN,
+    is_public=True,
+)
+"""The broker decides, because nobody may ask as well (broker.security.enrolment).
+
+The verdicts are those where registration is closed.
+"""
 
 AS_PATH_AGENT: Final = Access(
     name="the agent",

@@ -9,19 +9,34 @@ import msgspec
 from apiflask import APIFlask
 
 from app.errors import Problem
-from broker.kernel.ids import AGENT_ID_PATTERN, DEAD_LETTER_ID_PATTERN, MESSAGE_ID_PATTERN
+from broker.kernel.ids import (
+    AGENT_ID_PATTERN,
+    DEAD_LETTER_ID_PATTERN,
+    INVITATION_ID_PATTERN,
+    KEY_ID_PATTERN,
+    MESSAGE_ID_PATTERN,
+)
 
 _SCHEMAS: Final = "#/components/schemas/"
 _PATH_PARAMETERS: Final = {
     "agent_id": {"type": "string", "pattern": AGENT_ID_PATTERN},
     "message_id": {"type": "string", "pattern": MESSAGE_ID_PATTERN},
     "dead_letter_id": {"type": "string", "pattern": DEAD_LETTER_ID_PATTERN},
+    "key_id": {"type": "string", "pattern": KEY_ID_PATTERN},
+    "invitation_id": {"type": "string", "pattern": INVITATION_ID_PATTERN},
     "thread_id": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[\w.:@~-]+$"},
 }
 _ID_OF: Final = {"message_id": "$response.body#/id"}
 _LINKS: Final = {
     "sendMessage": ("getMessage", "cancelMessage", "getReceipts"),
     "broadcastMessage": ("getMessage", "getReceipts"),
+}
+_TOKEN: Final = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key (wsk_…) or a signed token (JWT); none is asked for on loopback.",
+    }
 }
 _SETTINGS: Final = {
     "OPENAPI_VERSION": "3.1.0",
@@ -51,10 +66,13 @@ def describe(app: APIFlask) -> None:
             if "requestBody" in operation:
                 required = declared[operation["operationId"]]["body_required"]
                 operation["requestBody"]["required"] = required
+            if not declared[operation["operationId"]]["access"].is_public:
+                operation["security"] = [{"token": []}]
             _link(operation)
         views = [Problem, *(view for one in declared.values() for view in one["views"])]
         _, components = msgspec.json.schema_components(views, ref_template=f"{_SCHEMAS}{{name}}")
         spec["components"].setdefault("schemas", {}).update(components)
+        spec["components"]["securitySchemes"] = _TOKEN
         return spec
 
 

@@ -16,6 +16,8 @@ from app.schemas.fields import (
     Line,
     agent_id_field,
     dead_letter_id_field,
+    invitation_id_field,
+    key_id_field,
     message_id_field,
     recurring_id_field,
 )
@@ -24,6 +26,8 @@ from broker.kernel.errors import (
     DeadLetterNotFoundError,
     FieldProblem,
     InvalidFieldsError,
+    InvitationNotFoundError,
+    KeyNotFoundError,
     MessageNotFoundError,
     RecurringNotFoundError,
 )
@@ -57,6 +61,10 @@ PARAMETERS: Final = {
         dead_letter_id_field(required=True), _unknown(DeadLetterNotFoundError)
     ),
     "recurring_id": _Parameter(recurring_id_field(required=True), _unknown(RecurringNotFoundError)),
+    "key_id": _Parameter(key_id_field(required=True), _unknown(KeyNotFoundError)),
+    "invitation_id": _Parameter(
+        invitation_id_field(required=True), _unknown(InvitationNotFoundError)
+    ),
 }
 """The names that parameters have in every route."""
 

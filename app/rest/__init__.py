@@ -10,6 +10,8 @@ from app.rest.agents import agents
 from app.rest.dead_letters import dead_letters
 from app.rest.discovery import discovery
 from app.rest.inboxes import inboxes
+from app.rest.invitations import invitations
+from app.rest.keys import keys
 from app.rest.messages import messages
 from app.rest.operations import operations, probes
 from app.rest.recurring import recurring
@@ -26,6 +28,8 @@ RESOURCES: Final[tuple[APIBlueprint, ...]] = (
     recurring,
     discovery,
     operations,
+    keys,
+    invitations,
 )
 
 AT_ROOT: Final[tuple[APIBlueprint, ...]] = (probes,)

@@ -7,8 +7,9 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response
 
-from app.access import AS_PATH_AGENT, AS_PATH_AGENT_OR_OPERATOR, KNOWN
+from app.access import AS_PATH_AGENT, AS_PATH_AGENT_OR_OPERATOR, KNOWN, REGISTRANT
 from app.context import broker
+from app.identity import caller
 from app.json_document import answer
 from app.rest.operation import operation
 from app.schemas.agents import (
@@ -21,8 +22,10 @@ from app.schemas.agents import (
     FindAgents,
     Heartbeat,
     OneAgentView,
+    RegisteredView,
     Registration,
     agent_view,
+    registered_view,
 )
 from broker.kernel.ids import AgentId
 
@@ -34,21 +37,32 @@ _EXAMPLE: Final = {"id": "bob", "name": "Bob", "tags": ["review"], "instance_id"
 @agents.post("/agents/register")
 @operation(
     "registerAgent",
-    access=KNOWN,
+    access=REGISTRANT,
     body=REGISTER,
     example=_EXAMPLE,
-    answers={201: OneAgentView, 200: OneAgentView},
+    answers={201: RegisteredView, 200: RegisteredView},
+    errors=("unauthenticated", "forbidden", "agent_taken"),
 )
 def register(body: Registration) -> Response:
     """Register an agent (201), or renew its registration (200).
 
     Another `instance_id` opens a new session: the epoch rises, what the older session held
-    returns to the inbox, and calls with an older epoch are refused.
+    returns to the inbox, and calls with an older epoch are refused. Where the station lets
+    newcomers in that have no key, by invitation or at all, the answer has one: `api_key`.
     """
+    admission = broker().identity.enrolment.admit(caller(), body.id, body.invitation)
     result = broker().agents.register(
-        body.id, body.profile, instance_id=body.instance_id, limits=body.limits
+        body.id,
+        body.profile,
+        instance_id=body.instance_id,
+        limits=body.limits,
+        founding=admission.founding,
     )
-    return answer({"agent": agent_view(result.agent)}, 201 if result.created else 200)
+    return answer(
+        registered_view(result.agent, admission.token),
+        201 if result.created else 200,
+        {"Cache-Control": "no-store"} if admission.token else None,
+    )
 
 
 @agents.get("/agents")

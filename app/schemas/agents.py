@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from app.schemas.deliveries import epoch_field
 from app.schemas.fields import (
@@ -40,6 +40,7 @@ class Registration(Changes):
 
     id: AgentId
     instance_id: str | None = None
+    invitation: str | None = field(default=None, repr=False)
 
 
 class PatchShape(Shape[Changes]):
@@ -76,12 +77,16 @@ class RegisterShape(PatchShape):
     instance_id = Line(
         description="Names this run of it; another one opens a new session (epoch + 1)."
     )
+    invitation = Line(
+        256, description="The token of an invitation, for who has no key; the answer has one then."
+    )
 
     def build(self, values: dict[str, Any]) -> Registration:
         """The registration that is asked for."""
         return Registration(
             id=values.pop("id"),
             instance_id=values.pop("instance_id", None),
+            invitation=values.pop("invitation", None),
             limits=_limits(values),
             profile=values,
         )
@@ -169,6 +174,12 @@ class OneAgentView(TypedDict):
     agent: AgentView
 
 
+class RegisteredView(OneAgentView):
+    """A registered agent; a newcomer that had no key gets its own, this once."""
+
+    api_key: NotRequired[str]
+
+
 class AgentsView(TypedDict):
     """A page of agents."""
 
@@ -201,6 +212,14 @@ def agent_view(agent: Agent) -> AgentView:
         "registered_at": rfc3339(agent.registered_at),
         "last_seen": moment(agent.last_seen or None),
     }
+
+
+def registered_view(agent: Agent, token: str | None) -> RegisteredView:
+    """An agent as whoever registered it sees it, with the key that it got."""
+    view: RegisteredView = {"agent": agent_view(agent)}
+    if token is not None:
+        view["api_key"] = token
+    return view
 
 
 PATCH: Final = PatchShape()

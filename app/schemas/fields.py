@@ -16,6 +16,8 @@ from broker.kernel.clock import seconds_to_ms, to_ms
 from broker.kernel.ids import (
     AGENT_ID_PATTERN,
     DEAD_LETTER_ID_PATTERN,
+    INVITATION_ID_PATTERN,
+    KEY_ID_PATTERN,
     MESSAGE_ID_PATTERN,
     RECURRING_ID_PATTERN,
 )
@@ -128,6 +130,16 @@ def dead_letter_id_field(**options: Unpack[Options]) -> Identifier:
 def recurring_id_field(**options: Unpack[Options]) -> Identifier:
     """The id of a recurring message."""
     return Identifier(RECURRING_ID_PATTERN, "a recurring id, rec_ and a ULID", **options)
+
+
+def key_id_field(**options: Unpack[Options]) -> Identifier:
+    """The id of a key."""
+    return Identifier(KEY_ID_PATTERN, "a key's id, key_ and a ULID", **options)
+
+
+def invitation_id_field(**options: Unpack[Options]) -> Identifier:
+    """The id of an invitation."""
+    return Identifier(INVITATION_ID_PATTERN, "an invitation's id, inv_ and a ULID", **options)
 
 
 class Targets(Kind[tuple[str, ...]]):

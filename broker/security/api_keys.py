@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker.kernel.clock import Clock
-from broker.kernel.errors import ConflictError, KeyNotFoundError
+from broker.kernel.errors import (
+    ConflictError,
+    FieldProblem,
+    InvalidFieldsError,
+    KeyNotFoundError,
+)
 from broker.kernel.ids import AgentId, KeyId, Partition, new_id
 from broker.security.key_record import ApiKey
 from broker.security.key_store import ADMINS_PARTITION, KeyStore
@@ -23,11 +28,12 @@ STATION: Final = "station"
 
 @dataclass(frozen=True, kw_only=True)
 class NewKey:
-    """What a key is to be; `expires_at` in ms, None for never."""
+    """What a key is to be; it ends at a moment, after a while (ms), or never."""
 
     name: str
     scopes: tuple[str, ...]
     expires_at: int | None = None
+    expires_in_ms: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +55,12 @@ class ApiKeys:
     # --- for admins -------------------------------------------------------------------------
 
     def create(self, wanted: NewKey, *, created_by: str) -> Issued:
-        """Make a key. Raises `InvalidFieldsError` for scopes that there are not."""
+        """Make a key. Raises `InvalidFieldsError` for scopes that there are not, or an end past."""
         scopes = checked(wanted.scopes)
+        if wanted.expires_at is not None and wanted.expires_at <= self._clock():
+            raise InvalidFieldsError(
+                [FieldProblem(field="expires_at", message="must lie in the future")]
+            )
         if Role.ADMIN in scopes:
             issued = self._draw(wanted, created_by, ADMINS_PARTITION)
             self._store.create_for_admin(issued.key, only_first=False)
@@ -143,7 +153,9 @@ class ApiKeys:
             scopes=wanted.scopes,
             created_at=now,
             created_by=created_by,
-            expires_at=wanted.expires_at,
+            expires_at=wanted.expires_at
+            if wanted.expires_in_ms is None
+            else now + wanted.expires_in_ms,
             digest=digest(token),
         )
         return Issued(key=key, token=token)

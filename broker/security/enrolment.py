@@ -24,12 +24,16 @@ class RegistrationPolicy(StrEnum):
     INVITATION = "invitation"
 
 
+Founding = Callable[[Mapping[str, str], Mapping[str, Argument]], Outcome]
+"""Registers an agent that is new, and keeps its key in the same step: created or taken."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Admission:
-    """That a newcomer may register: `found` does it, and keeps the key in the same step."""
+    """That a caller may register an agent. A newcomer has it founded, and gets this token."""
 
-    found: Callable[[Mapping[str, str], Mapping[str, Argument]], Outcome]
-    token: str
+    founding: Founding | None = None
+    token: str | None = None
 
 
 class Enrolment:
@@ -47,17 +51,15 @@ class Enrolment:
         self._store = store
         self._invitations = invitations
 
-    def admit(
-        self, caller: Principal | None, agent: AgentId, invitation: str | None
-    ) -> Admission | None:
+    def admit(self, caller: Principal | None, agent: AgentId, invitation: str | None) -> Admission:
         """Let a caller register an agent; None is nobody.
 
-        Whoever speaks for the agent, and operators, register it as ever: None. Everybody else is
-        held to the policy, and gets an id that is new, with a key for it. Raises
-        `UnauthenticatedError`, `ForbiddenError`.
+        Whoever speaks for the agent, and operators, register it as ever. Everybody else is held to
+        the policy, and gets an id that is new, with a key for it. Raises `UnauthenticatedError`,
+        `ForbiddenError`.
         """
         if caller is not None and (caller.is_operator or caller.may_act_as(agent)):
-            return None
+            return Admission()
         if self._policy is RegistrationPolicy.OPEN:
             return self._admission(agent, "registration", lambda: None)
         if self._policy is RegistrationPolicy.INVITATION and invitation is not None:
@@ -73,10 +75,10 @@ class Enrolment:
     def _admission(self, agent: AgentId, by: str, use: Callable[[], object]) -> Admission:
         issued: Issued = self._keys.draw_for(agent, created_by=by)
 
-        def found(names: Mapping[str, str], arguments: Mapping[str, Argument]) -> Outcome:
+        def founding(names: Mapping[str, str], arguments: Mapping[str, Argument]) -> Outcome:
             # First, and for good: an invitation that is used for an agent stays so, and can be
             # used for it again, whoever dies before the next line.
             use()
             return self._store.enrol(issued.key, names, arguments)
 
-        return Admission(found=found, token=issued.token)
+        return Admission(founding=founding, token=issued.token)

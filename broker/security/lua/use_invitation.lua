@@ -1,6 +1,6 @@
--- Use an invitation for an agent. Using it again for the same agent takes no further use, so that who
--- died in between can go on.
+-- Use an invitation for an agent.
 -- outcomes: used, spent, ended
+-- Using it again for the same agent takes no further use, so that who died in between can go on.
 local invitation, invited, counters, activity = unpack(KEYS)
 local invitation_id, agent_id, now, leaves_at, activity_cap = unpack(ARGV)
 -- include: activity

@@ -1,5 +1,6 @@
 -- Registering an agent. Expects agent, agents, heartbeats, unseen, departed, counters, activity, agent_id,
--- profile, instance_id, max_depth, on_full, present, reaped, activity_cap and what clock.lua and activity.lua give.
+-- profile, instance_id, max_depth, on_full, present, reaped, activity_cap and what clock.lua and activity.lua
+-- give.
 
 -- `epoch` and `instance` are those of the registration before; 0 and '' where there was none.
 local function register_agent(epoch, instance)
