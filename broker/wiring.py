@@ -26,6 +26,7 @@ from broker.messaging.receipts import MessageArchive
 from broker.messaging.record_store import RecordStore
 from broker.messaging.recurring import RecurringMessages
 from broker.messaging.recurring_store import RecurringStore
+from broker.messaging.relations import Relations
 from broker.messaging.settlement import Settlement
 from broker.messaging.verdict_store import VerdictStore
 from broker.messaging.withdrawal import Withdrawals
@@ -138,6 +139,7 @@ def build_broker(
     records = RecordStore(redis, keys)
     outgoing = OutgoingStore(redis, keys, policy)
     inbox_store = InboxStore(redis, keys, policy)
+    relations = Relations(redis, keys, policy)
     admissions = Admissions(outgoing.admissions)
     arrivals = Arrivals(subscriber(settings.redis_url), keys)
 
@@ -163,6 +165,7 @@ def build_broker(
             near_names=agents.near_names,
             ring=BellRinger(doorbell.ring).ring if answers_first else doorbell.ring,
         ),
+        relations=relations,
         clock=clock,
     )
     processes = Processes(redis, keys, clock)
