@@ -28,6 +28,8 @@ from broker.messaging.recurring import RecurringMessages
 from broker.messaging.recurring_store import RecurringStore
 from broker.messaging.relations import Relations
 from broker.messaging.settlement import Settlement
+from broker.messaging.ticket_store import TicketStore
+from broker.messaging.tickets import Tickets
 from broker.messaging.verdict_store import VerdictStore
 from broker.messaging.withdrawal import Withdrawals
 from broker.operations.alerts import Alerts
@@ -66,6 +68,7 @@ class Broker:
     inboxes: Inboxes
     arrivals: Arrivals
     archive: MessageArchive
+    tickets: Tickets
     withdrawals: Withdrawals
     dead_letters: DeadLetters
     settlement: Settlement
@@ -168,6 +171,7 @@ def build_broker(
         relations=relations,
         clock=clock,
     )
+    archive = MessageArchive(records, inbox_store, clock)
     processes = Processes(redis, keys, clock)
     measurements = OperationsStore(
         redis,
@@ -188,7 +192,18 @@ def build_broker(
         queue=queue,
         inboxes=inboxes,
         arrivals=arrivals,
-        archive=MessageArchive(records, inbox_store, clock),
+        archive=archive,
+        tickets=Tickets(
+            records,
+            inbox_store,
+            TicketStore(outgoing, policy),
+            relations,
+            queue,
+            arrivals=arrivals,
+            receipts=archive.receipts,
+            near_names=agents.near_names,
+            clock=clock,
+        ),
         withdrawals=withdrawals,
         dead_letters=dead_letters,
         settlement=Settlement(

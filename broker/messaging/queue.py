@@ -58,7 +58,10 @@ class Neighbours:
 
 
 Transition = Callable[[Partition, Sequence[Outgoing], int], tuple[bool, list[list[Any]]]]
-"""Stores messages of one partition at a time in ms: whether to ring, and a verdict an item."""
+"""Stores messages of one partition at a time in ms: whether to ring, and a verdict an item.
+
+The verdicts are those of enqueue.lua, or `refused` with the error that says why.
+"""
 
 
 @dataclass(kw_only=True)
@@ -254,7 +257,7 @@ class MessageQueue:
             self._repeated(identifier) if fingerprint == _fingerprint(draft) else _conflict(draft)
         )
 
-    def _conclude(self, candidate: _Candidate, verdict: Sequence[str]) -> None:
+    def _conclude(self, candidate: _Candidate, verdict: Sequence[Any]) -> None:
         message = candidate.composed.message
         match verdict[0]:
             case "accepted":
@@ -272,6 +275,8 @@ class MessageQueue:
                 candidate.result = StaleEpochError(
                     f"A newer session of {message.sender} (epoch {verdict[1]}) has taken over."
                 )
+            case "refused":
+                candidate.result = verdict[1]
             case _:
                 candidate.result = InboxFullError(
                     f"The inbox of {verdict[1]} is at its limit. Send again later.",
