@@ -23,6 +23,7 @@ STATUS_OF: Final[dict[str, HTTPStatus]] = {
     "unknown_agent": _S.NOT_FOUND,
     "message_not_found": _S.NOT_FOUND,
     "thread_not_found": _S.NOT_FOUND,
+    "ticket_not_found": _S.NOT_FOUND,
     "dead_letter_not_found": _S.NOT_FOUND,
     "recurring_not_found": _S.NOT_FOUND,
     "discovery_not_found": _S.NOT_FOUND,

@@ -12,7 +12,7 @@ from app.metrics import count_requests
 from app.openapi import describe
 from app.paths import check_ids
 from app.refusals import answer_errors
-from app.rest import AT_ROOT, PREFIX, RESOURCES
+from app.rest import PREFIX, mount
 from broker.kernel.errors import StorageUnavailableError
 from broker.wiring import Broker, build_broker
 from config.settings import Settings, load_settings
@@ -43,10 +43,7 @@ def create_app(settings: Settings | None = None, broker: Broker | None = None) -
     answer_errors(app)
     describe(app)
     count_requests(app)
-    for resource in RESOURCES:
-        app.register_blueprint(resource, url_prefix=PREFIX)
-    for resource in AT_ROOT:
-        app.register_blueprint(resource)
+    mount(app)
     websocket.register(app, context)
     try:
         context.prepare()

@@ -9,6 +9,7 @@ import msgspec
 from apiflask import APIFlask
 
 from app.errors import Problem
+from app.rest import is_other_name
 from broker.kernel.ids import (
     AGENT_ID_PATTERN,
     DEAD_LETTER_ID_PATTERN,
@@ -40,7 +41,10 @@ _TOKEN: Final = {
 }
 _SETTINGS: Final = {
     "OPENAPI_VERSION": "3.1.0",
-    "INFO": {"description": "A store-and-forward message queue for AI agents."},
+    "INFO": {
+        "description": "A store-and-forward message queue for AI agents. Every path under /api/v1 "
+        "answers as well under /api, and with no prefix at all."
+    },
     # Every operation declares its answers itself (app.rest.operation).
     "AUTO_200_RESPONSE": False,
     "AUTO_404_RESPONSE": False,
@@ -56,6 +60,7 @@ def describe(app: APIFlask) -> None:
     def complete(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
         if isinstance(spec, str):
             return spec
+        _leave_out_other_names(spec)
         declared = _declared(app)
         for operation in _operations(spec):
             for parameter in operation.get("parameters", ()):
@@ -74,6 +79,14 @@ def describe(app: APIFlask) -> None:
         spec["components"].setdefault("schemas", {}).update(components)
         spec["components"]["securitySchemes"] = _TOKEN
         return spec
+
+
+def _leave_out_other_names(spec: dict[Any, Any]) -> None:
+    """Describe each operation once, whatever else its path is called (SPEC M16)."""
+    paths = spec["paths"]
+    spec["paths"] = {path: paths[path] for path in paths if not is_other_name(path, paths)}
+    used = {tag for operation in _operations(spec) for tag in operation.get("tags", ())}
+    spec["tags"] = [tag for tag in spec.get("tags", ()) if tag["name"] in used]
 
 
 def _declared(app: APIFlask) -> dict[str, dict[str, Any]]:

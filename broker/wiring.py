@@ -29,7 +29,10 @@ from broker.messaging.receipts import MessageArchive
 from broker.messaging.record_store import RecordStore
 from broker.messaging.recurring import RecurringMessages
 from broker.messaging.recurring_store import RecurringStore
+from broker.messaging.relations import Relations
 from broker.messaging.settlement import Settlement
+from broker.messaging.ticket_store import TicketStore
+from broker.messaging.tickets import Tickets
 from broker.messaging.verdict_store import VerdictStore
 from broker.messaging.visibility import Visibility
 from broker.messaging.withdrawal import Withdrawals
@@ -89,6 +92,7 @@ class Broker:
     inboxes: Inboxes
     arrivals: Arrivals
     archive: MessageArchive
+    tickets: Tickets
     withdrawals: Withdrawals
     dead_letters: DeadLetters
     settlement: Settlement
@@ -200,6 +204,7 @@ def build_broker(
     inbox_store = InboxStore(redis, keys, policy)
     # No agent reads a channel that it has not been sent, as long as there are no channels.
     visibility = Visibility(inbox_store, reads_channel=lambda _agent, _channel: False)
+    relations = Relations(redis, keys, policy)
     admissions = Admissions(outgoing.admissions)
     arrivals = Arrivals(subscriber(settings.redis_url), keys)
 
@@ -225,8 +230,10 @@ def build_broker(
             near_names=agents.near_names,
             ring=BellRinger(doorbell.ring).ring if answers_first else doorbell.ring,
         ),
+        relations=relations,
         clock=clock,
     )
+    archive = MessageArchive(records, inbox_store, visibility, clock)
     processes = Processes(redis, keys, clock)
     measurements = OperationsStore(
         redis,
@@ -260,7 +267,18 @@ def build_broker(
         queue=queue,
         inboxes=inboxes,
         arrivals=arrivals,
-        archive=MessageArchive(records, inbox_store, visibility, clock),
+        archive=archive,
+        tickets=Tickets(
+            records,
+            inbox_store,
+            TicketStore(outgoing, policy),
+            relations,
+            queue,
+            arrivals=arrivals,
+            receipts=archive.receipts,
+            near_names=agents.near_names,
+            clock=clock,
+        ),
         withdrawals=withdrawals,
         dead_letters=dead_letters,
         settlement=Settlement(

@@ -64,6 +64,7 @@ class RatesView(TypedDict):
     queued_per_second: float
     leased_per_second: float
     acknowledged_per_second: float
+    replied_per_second: float
     failed_per_second: float
     error_rate: float
 
@@ -183,6 +184,7 @@ def _rates(recent: Activity) -> RatesView:
         "queued_per_second": rate("delivery.queued"),
         "leased_per_second": rate("delivery.leased"),
         "acknowledged_per_second": rate("delivery.acknowledged"),
+        "replied_per_second": rate("delivery.replied"),
         "failed_per_second": rate(*FAILED),
         "error_rate": round(recent.error_rate, 4),
     }

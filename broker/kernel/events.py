@@ -15,6 +15,7 @@ class DeliveryState(StrEnum):
     LEASED = "leased"  # handed out, not yet acknowledged
     WAITING = "waiting"  # between two attempts
     ACKNOWLEDGED = "acknowledged"
+    REPLIED = "replied"  # finished by the reply that it asked for
     DEAD = "dead"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
@@ -26,6 +27,7 @@ class DeliveryState(StrEnum):
 FINAL_STATES: Final = frozenset(
     {
         DeliveryState.ACKNOWLEDGED,
+        DeliveryState.REPLIED,
         DeliveryState.DEAD,
         DeliveryState.EXPIRED,
         DeliveryState.CANCELLED,
@@ -41,11 +43,16 @@ ALLOWED_MOVES: Final[dict[DeliveryState, frozenset[DeliveryState]]] = {
         {_S.QUEUED, _S.EXPIRED, _S.CANCELLED, _S.SUPERSEDED, _S.DEAD, _S.DROPPED}
     ),
     _S.DELAYED: frozenset({_S.ACCEPTED, _S.CANCELLED, _S.SUPERSEDED}),
-    _S.QUEUED: frozenset({_S.LEASED, _S.EXPIRED, _S.CANCELLED, _S.SUPERSEDED, _S.DROPPED, _S.DEAD}),
-    _S.LEASED: frozenset({_S.ACKNOWLEDGED, _S.QUEUED, _S.WAITING, _S.DEAD, _S.EXPIRED}),
-    _S.WAITING: frozenset({_S.QUEUED, _S.EXPIRED, _S.CANCELLED, _S.SUPERSEDED, _S.DEAD}),
+    _S.QUEUED: frozenset(
+        {_S.LEASED, _S.REPLIED, _S.EXPIRED, _S.CANCELLED, _S.SUPERSEDED, _S.DROPPED, _S.DEAD}
+    ),
+    _S.LEASED: frozenset({_S.ACKNOWLEDGED, _S.REPLIED, _S.QUEUED, _S.WAITING, _S.DEAD, _S.EXPIRED}),
+    _S.WAITING: frozenset(
+        {_S.QUEUED, _S.REPLIED, _S.EXPIRED, _S.CANCELLED, _S.SUPERSEDED, _S.DEAD}
+    ),
     _S.DEAD: frozenset({_S.QUEUED, _S.RESOLVED}),
     _S.ACKNOWLEDGED: frozenset(),
+    _S.REPLIED: frozenset(),
     _S.EXPIRED: frozenset(),
     _S.CANCELLED: frozenset(),
     _S.SUPERSEDED: frozenset(),

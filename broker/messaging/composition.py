@@ -19,11 +19,15 @@ References = Mapping[MessageId, Message]
 
 @dataclass(frozen=True, kw_only=True)
 class Composed:
-    """A message that is not stored yet, the recipients it names, and what it replaces."""
+    """A message that is not stored yet, and what it names.
+
+    The recipients, the message that it replaces, and the ticket that it answers.
+    """
 
     message: Message
     recipients: tuple[AgentId, ...]
     superseded: Envelope | None
+    ticket: Envelope | None
 
 
 class Composition:
@@ -107,6 +111,7 @@ class Composition:
             message=message,
             recipients=recipients,
             superseded=references.get(draft.supersedes) if draft.supersedes else None,
+            ticket=replied_to if replied_to is not None and replied_to.expects_reply else None,
         )
 
     def _checked_recipients(
@@ -137,6 +142,10 @@ class Composition:
         if draft.ttl_ms is not None and draft.ttl_ms > longest:
             yield FieldProblem(
                 field="ttl_seconds", message=f"must be at most {longest / 1000:g} seconds"
+            )
+        if draft.timeout_ms is not None and draft.timeout_ms > longest:
+            yield FieldProblem(
+                field="timeout_seconds", message=f"must be at most {longest / 1000:g} seconds"
             )
         if draft.delay_ms is not None and draft.delay_ms > longest:
             yield FieldProblem(

@@ -127,6 +127,18 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, re
         """From when its way to the recipient is counted: acceptance, or its delivery time."""
         return self.deliver_at or self.created_at
 
+    @property
+    def timeout_at(self) -> int | None:
+        """When a ticket's wait for a reply is over; None for what expects none (SPEC M10)."""
+        if not self.expects_reply:
+            return None
+        return self.expires_at if self.timeout_ms is None else self.accepted_at + self.timeout_ms
+
+    @property
+    def needed_until(self) -> int:
+        """How long its record matters at least: for its life, and while a reply is awaited."""
+        return max(self.expires_at, self.timeout_at or 0)
+
 
 class Message(Envelope, frozen=True, kw_only=True, omit_defaults=True, rename=_SHORT_NAMES):
     """The stored record of a message: immutable, one encoded string (DESIGN section 2)."""

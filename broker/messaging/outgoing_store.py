@@ -165,7 +165,7 @@ class OutgoingStore:
             message.id,
             order_base(message.priority),
             one.due_at or 0,
-            self._policy.record_ms(message.expires_at - now_ms),
+            self._policy.record_ms(message.needed_until - now_ms),
             one.fingerprint if one.idempotency_key else "",
             self._policy.idempotency_ms,
             one.epoch or 0,
@@ -219,18 +219,6 @@ class OutgoingStore:
             return None
         identifier, fingerprint = found.decode().split(" ")
         return MessageId(identifier), fingerprint
-
-    def join_thread(self, message: Message) -> None:
-        """Put a message into its conversation; it is found there once its record is stored."""
-        key = self.keys.thread(message.thread)
-        lifetime_ms = self._policy.record_ms(message.expires_at - message.created_at)
-        self.redis.commands(
-            [
-                ("ZADD", key, message.created_at, message.id),
-                ("PEXPIRE", key, lifetime_ms, "NX"),
-                ("PEXPIRE", key, lifetime_ms, "GT"),
-            ]
-        )
 
 
 def accepted(outcome: Outcome) -> tuple[bool, list[list[Any]]]:

@@ -29,6 +29,7 @@ from broker.messaging.composition import Composed, Composition
 from broker.messaging.message import Draft
 from broker.messaging.outgoing_store import Admission, Outgoing, OutgoingStore
 from broker.messaging.record_store import RecordStore
+from broker.messaging.relations import Reference, Relations
 
 # One script call holds up the whole server: this many messages take it about 5 ms.
 _CHUNK: Final = 250
@@ -58,7 +59,10 @@ class Neighbours:
 
 
 Transition = Callable[[Partition, Sequence[Outgoing], int], tuple[bool, list[list[Any]]]]
-"""Stores messages of one partition at a time in ms: whether to ring, and a verdict an item."""
+"""Stores messages of one partition at a time in ms: whether to ring, and a verdict an item.
+
+The verdicts are those of enqueue.lua, or `refused` with the error that says why.
+"""
 
 
 @dataclass(kw_only=True)
@@ -85,11 +89,13 @@ class MessageQueue:
         admissions: Admissions,
         neighbours: Neighbours,
         *,
+        relations: Relations,
         clock: Clock,
     ) -> None:
         self._records = records
         self._store = store
         self._composition = composition
+        self._relations = relations
         self._clock = clock
         self._neighbours = neighbours
         self._admissions = admissions
@@ -188,7 +194,7 @@ class MessageQueue:
         fresh: bool,
     ) -> bool:
         """Whether to ring. Who is refused by what was remembered is asked for again, `fresh`."""
-        self._join_threads(group)
+        self._relations.note([_reference(candidate) for candidate in group])
         ring = False
         waiting = list(group)
         deadline = time.monotonic() + patience_seconds
@@ -215,12 +221,17 @@ class MessageQueue:
             if waiting and fresh:
                 time.sleep(_BLOCK_POLL_SECONDS)
             fresh = True
+        self._settle(group)
         return ring
 
-    def _join_threads(self, group: Sequence[_Candidate]) -> None:
+    def _settle(self, group: Sequence[_Candidate]) -> None:
+        """Let the tickets know which of these are replies to them."""
+        stored: list[Reference] = []
+        refused: list[Reference] = []
         for candidate in group:
-            if candidate.composed.message.thread_id is not None:
-                self._store.join_thread(candidate.composed.message)
+            is_stored = isinstance(candidate.result, Accepted) and candidate.result.created
+            (stored if is_stored else refused).append(_reference(candidate))
+        self._relations.settle(stored, refused)
 
     def _admitted(
         self, partition: Partition, group: Sequence[_Candidate], *, fresh: bool
@@ -258,7 +269,7 @@ class MessageQueue:
             self._repeated(identifier) if fingerprint == _fingerprint(draft) else _conflict(draft)
         )
 
-    def _conclude(self, candidate: _Candidate, verdict: Sequence[str]) -> None:
+    def _conclude(self, candidate: _Candidate, verdict: Sequence[Any]) -> None:
         message = candidate.composed.message
         match verdict[0]:
             case "accepted":
@@ -276,6 +287,8 @@ class MessageQueue:
                 candidate.result = StaleEpochError(
                     f"A newer session of {message.sender} (epoch {verdict[1]}) has taken over."
                 )
+            case "refused":
+                candidate.result = verdict[1]
             case _:
                 candidate.result = InboxFullError(
                     f"The inbox of {verdict[1]} is at its limit. Send again later.",
@@ -304,6 +317,10 @@ def _outgoing(candidate: _Candidate, admissions: dict[AgentId, Admission]) -> Ou
         recipients=tuple(admissions[agent] for agent in message.promised),
         superseded=candidate.composed.superseded,
     )
+
+
+def _reference(candidate: _Candidate) -> Reference:
+    return Reference(message=candidate.composed.message, ticket=candidate.composed.ticket)
 
 
 def _result_of(entry: _Entry) -> Accepted | BrokerError | None:

@@ -11,7 +11,7 @@ from broker.operations.latency import Histogram
 
 # Events by which a delivery ends well, and those by which it fails. Withdrawals (cancelled,
 # superseded) are what their sender wanted, so they are neither.
-DELIVERED: Final = ("delivery.acknowledged",)
+DELIVERED: Final = ("delivery.acknowledged", "delivery.replied")
 FAILED: Final = ("delivery.dead", "delivery.expired", "delivery.dropped")
 
 

@@ -90,6 +90,7 @@ class Snapshot:
             _S.LEASED: sum(inbox.leased for inbox in self.inboxes),
             _S.WAITING: sum(inbox.waiting for inbox in self.inboxes),
             _S.ACKNOWLEDGED: self._total("delivery.acknowledged"),
+            _S.REPLIED: self._total("delivery.replied"),
             _S.DEAD: self._total("delivery.dead")
             - self._total("dead_letter.retried")
             - self._total("dead_letter.resolved"),

@@ -133,7 +133,7 @@ class RoutingStore:
                         "audience": self.keys.audience(message.id),
                         "outstanding": self.keys.outstanding(message.id),
                     },
-                    args={"record_ms": self._policy.record_ms(message.expires_at - now_ms)},
+                    args={"record_ms": self._policy.record_ms(message.needed_until - now_ms)},
                     more_args=recipients or (_NOBODY,),
                 )
                 for message, recipients in audiences
@@ -174,7 +174,7 @@ class RoutingStore:
             keys = inbox_keys(self.keys, agent)
             shared = {name: keys[name] for name in _SHARED}
             more_keys += [keys[name] for name in _OF_AGENT]
-            more_keys.append(self.keys.arrived(agent))
+            more_keys += (self.keys.arrived(agent), self.keys.owed(agent))
             items = [self._item(message, promised=promised) for message, promised in messages]
             more_args.append(pack([agent, self._policy.max_depth, *items]))
         return self._scripts["commit"].bind(
@@ -201,6 +201,7 @@ class RoutingStore:
             int(promised),
             int(message.hold_for_unknown),
             message.supersedes or "",
+            message.timeout_at or 0,
         ]
 
     def release(self, ids: Mapping[Partition, Sequence[MessageId]], token: str) -> set[Partition]:

@@ -144,6 +144,14 @@ class Keys:
         """Ids of a conversation's messages after the first, by acceptance in ms."""
         return f"{self._of_agent(thread)}thread:{thread}"
 
+    @_key(type="zset", lifetime="as long as the ticket can last", owner="messaging")
+    def replies(self, ticket: MessageId) -> str:
+        """`<reply id> <sender>` of what answers a ticket, by acceptance in ms.
+
+        Negative until the reply is known to be stored: see messaging/relations.py.
+        """
+        return f"{self._of_id(ticket)}replies:{ticket}"
+
     @_key(type="string", lifetime="1 s", owner="storage")
     def bell(self, partition: Partition) -> str:
         """Set while a wake-up for this partition is under way, so that nobody rings twice."""
@@ -219,6 +227,11 @@ class Keys:
     def arrivals(self, partition: Partition) -> str:
         """The pub/sub channel that names agents of this partition to whom something came."""
         return f"{self._tags[partition]}arrivals"
+
+    @_key(type="zset", lifetime="until the last of them has timed out", owner="messaging")
+    def owed(self, agent: AgentId) -> str:
+        """Ids of the tickets that reached an agent and await its reply, by their timeout in ms."""
+        return f"{self._of_agent(agent)}owed:{agent}"
 
     # --- dead letters -----------------------------------------------------------------------
 

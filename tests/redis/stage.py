@@ -8,6 +8,8 @@ from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, LeaseToken, MessageId
 from broker.messaging.delivery import Acknowledgement, Delivered, Receipt, Wanted
 from broker.messaging.message import Draft
+from broker.messaging.queue import Accepted
+from broker.messaging.ticket import Response
 from broker.routing.store import Batch, RoutingStore
 from broker.wiring import Broker, message_policy
 from config.settings import Settings
@@ -102,6 +104,13 @@ class Stage:
         """What could be leased, in order."""
         shown = self.broker.inboxes.peek(AgentId(agent), Wanted(limit=1000))
         return [one.message.id for one in shown]
+
+    def reply(
+        self, ticket: MessageId, agent: str = "bob", body: str = "yes", **fields: Any
+    ) -> Accepted:
+        return self.broker.tickets.reply(
+            Response(ticket_id=ticket, agent_id=AgentId(agent), body=body, **fields)
+        )
 
     def receipt(self, message: MessageId, agent: str = "bob") -> Receipt:
         receipts = self.broker.archive.receipts(message)

@@ -16,10 +16,12 @@ if #ids == 0 then return { 'acknowledged' } end
 local unfinished = redis.call('HMGET', deliveries, unpack(ids))
 local lease_ends = redis.call('ZMSCORE', leased, unpack(ids))
 
--- The answer to the first acknowledgement may have been lost: the same token again is fine.
+-- The answer to the first acknowledgement may have been lost: the same token again is fine. So is it
+-- where the holder has replied: that has finished the delivery as well.
 local function verdict_again(token, receipt)
   if not receipt then return 'unknown_message' end
-  if receipt[STATE] == 'acknowledged' and receipt[TOKEN] == token then return 'acknowledged' end
+  local is_done = receipt[STATE] == 'acknowledged' or receipt[STATE] == 'replied'
+  if is_done and receipt[TOKEN] == token then return 'acknowledged' end
   return 'stale_lease'
 end
 

@@ -1,15 +1,15 @@
 -- Put routed messages into the inboxes of one partition.
 -- outcomes: committed, late
--- Behind the named keys come nine an agent (see below), behind the named arguments one packed list
+-- Behind the named keys come ten an agent (see below), behind the named arguments one packed list
 -- an agent: its id, its default depth, then its messages. Safe to repeat: what stands in an inbox, or
 -- has finished there, is passed over.
 local alarms, concluded, dead_letters, dead_index, dead_due, sequence, counters, activity = unpack(KEYS)
 local policy_packed, valid_until = unpack(ARGV)
-local agent, inbox, leased, waiting, expiring, deliveries, receipts, leaving, arrived, agent_id
+local agent, inbox, leased, waiting, expiring, deliveries, receipts, leaving, arrived, owed, agent_id
 -- include: inbox
 
-local ID, ORDER_BASE, EXPIRES, ATTEMPTS, DELAY, LIFE, ACCEPTED, SOURCE, PROMISED, HELD, SUPERSEDES =
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+local ID, ORDER_BASE, EXPIRES, ATTEMPTS, DELAY, LIFE, ACCEPTED, SOURCE, PROMISED, HELD, SUPERSEDES, TIMEOUT =
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 
 -- A drainer that was stopped for too long may find that another has taken over and that its messages
 -- came and went meanwhile.
@@ -21,9 +21,12 @@ redis.call('ZREM', alarms, '')
 
 -- What was placed in the current inbox but is not yet written, and how deep it makes the inbox.
 local placed, in_order, in_expiry, earliest, depth
+-- The tickets among it, and until when the last of them is awaited.
+local asked, awaited_until
 
 local function begin_inbox()
   placed, in_order, in_expiry, earliest = {}, {}, {}, nil
+  asked, awaited_until = {}, 0
   depth = redis.call('HLEN', deliveries)
 end
 
@@ -34,6 +37,12 @@ local function write_inbox()
     redis.call('ZADD', inbox, unpack(in_order))
     redis.call('ZADD', expiring, unpack(in_expiry))
     arm(earliest)
+  end
+  if #asked > 0 then
+    redis.call('ZREMRANGEBYSCORE', owed, '-inf', now)
+    redis.call('ZADD', owed, unpack(asked))
+    redis.call('PEXPIREAT', owed, awaited_until, 'NX')
+    redis.call('PEXPIREAT', owed, awaited_until, 'GT')
   end
   begin_inbox()
 end
@@ -83,6 +92,10 @@ local function place(item, order, max_depth, on_full, registered)
   in_order[slot + 1], in_order[slot + 2] = order, id
   in_expiry[slot + 1], in_expiry[slot + 2] = expires_at, id
   earliest = math.min(earliest or expires_at, expires_at)
+  if item[TIMEOUT] > now then
+    asked[#asked + 1], asked[#asked + 2] = item[TIMEOUT], id
+    awaited_until = math.max(awaited_until, item[TIMEOUT])
+  end
   depth = depth + 1
   note('delivery.queued', id)
 end
@@ -109,9 +122,9 @@ local function count_arrivals(items)
 end
 
 for index = 3, #ARGV do
-  local first = 9 + (index - 3) * 9
-  agent, inbox, leased, waiting, expiring, deliveries, receipts, leaving, arrived =
-    unpack(KEYS, first, first + 8)
+  local first = 9 + (index - 3) * 10
+  agent, inbox, leased, waiting, expiring, deliveries, receipts, leaving, arrived, owed =
+    unpack(KEYS, first, first + 9)
   local packed = cmsgpack.unpack(ARGV[index])
   agent_id = packed[1]
   local new = new_to_inbox(packed)

@@ -1,0 +1,328 @@
+"""Tickets: a message that expects a reply, the replies to it, and waiting for them (SPEC M10).
+
+A ticket is no record of its own: its id is the message's, its state is computed when it is asked
+for, of the deliveries, the replies and the time. A reply is any message whose `reply_to` is the
+ticket and whose sender is one of its recipients, whichever way it was sent.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from broker.kernel.clock import MILLISECONDS, Clock
+from broker.kernel.errors import (
+    BrokerError,
+    NotFoundError,
+    StaleEpochError,
+    StaleLeaseError,
+    UnknownAgentError,
+)
+from broker.kernel.events import DeliveryState
+from broker.kernel.ids import AgentId, MessageId, created_ms
+from broker.messaging.arrivals import Arrivals
+from broker.messaging.delivery import Receipt, receipt_from
+from broker.messaging.inbox_store import InboxStore
+from broker.messaging.message import Draft, Message, unpack
+from broker.messaging.queue import Accepted, MessageQueue
+from broker.messaging.record_store import RecordStore
+from broker.messaging.relations import NotedReply, Relations
+from broker.messaging.ticket import (
+    OwedTicket,
+    Reply,
+    Response,
+    Ticket,
+    ticket_state,
+)
+from broker.messaging.ticket_store import TicketStore
+from broker.storage.scripts import Outcome, whole
+
+# An arrival may be announced while its listener is reconnecting: look again at least this often.
+_RECHECK_SECONDS: Final = 5.0
+_FIRST_REPLIES: Final = 100
+_OWING: Final = frozenset(
+    {
+        DeliveryState.QUEUED,
+        DeliveryState.LEASED,
+        DeliveryState.WAITING,
+        DeliveryState.ACKNOWLEDGED,
+    }
+)
+# A dead letter may be retried, and then it is owed again.
+_MAY_OWE: Final = _OWING | {DeliveryState.DEAD}
+
+Seen = Collection[AgentId] | None
+"""The agents as whom somebody asks; None for an operator, who sees everything."""
+
+
+class TicketNotFoundError(NotFoundError):
+    """No ticket of that id is stored, or it is no business of who asks."""
+
+    code = "ticket_not_found"
+
+
+class Tickets:
+    """Asking and answering on top of messages."""
+
+    def __init__(
+        self,
+        records: RecordStore,
+        inboxes: InboxStore,
+        store: TicketStore,
+        relations: Relations,
+        queue: MessageQueue,
+        *,
+        arrivals: Arrivals,
+        receipts: Callable[[MessageId], list[Receipt]],
+        near_names: Callable[[AgentId], tuple[AgentId, ...]],
+        clock: Clock,
+    ) -> None:
+        """`receipts` are those of a message, `near_names` suggests registered ids."""
+        self._records = records
+        self._inboxes = inboxes
+        self._store = store
+        self._relations = relations
+        self._queue = queue
+        self._arrivals = arrivals
+        self._receipts = receipts
+        self._near_names = near_names
+        self._clock = clock
+
+    # --- answering --------------------------------------------------------------------------
+
+    def reply(self, response: Response) -> Accepted:
+        """Answer a ticket: the reply is on its way, and the replier's copy has its verdict.
+
+        One step does both. A second reply is a further message. With a lease token the same call
+        may come again: a token stands for one reply. Raises `TicketNotFoundError` where the agent
+        is not among the recipients, `StaleLeaseError`, `StaleEpochError`, `UnknownAgentError`, and
+        what `MessageQueue.send` would.
+        """
+        ticket = self._ticket(response.ticket_id)
+        key = response.idempotency_key
+        if key is None and response.lease_token is not None:
+            key = f"reply:{ticket.id}:{response.lease_token}"
+        draft = Draft(
+            sender=response.agent_id,
+            to=(ticket.sender,),
+            body=response.body,
+            payload=response.payload,
+            kind="response",
+            subject=response.subject,
+            meta=response.meta,
+            priority=ticket.priority if response.priority is None else response.priority,
+            reply_to=ticket.id,
+            correlation_id=ticket.correlation_id or ticket.id,
+            idempotency_key=key,
+            ttl_ms=response.ttl_ms,
+            # Who asks need not be registered, and may come back for the answer.
+            hold_for_unknown=True,
+            epoch=response.epoch,
+        )
+
+        def refusal(outcome: Outcome) -> BrokerError:
+            return self._refusal(response, outcome)
+
+        return self._queue.send_by(self._store.replying(response, refusal), draft)
+
+    def _refusal(self, response: Response, outcome: Outcome) -> BrokerError:
+        agent = response.agent_id
+        match outcome.name:
+            case "unknown_agent":
+                return UnknownAgentError([agent], self._near_names(agent))
+            case "stale_epoch":
+                return StaleEpochError(
+                    f"A newer session of {agent} (epoch {whole(outcome.values[0])}) has taken "
+                    "over. Register again to act for this agent."
+                )
+            case "stale_lease":
+                return StaleLeaseError(
+                    f"The lease on {response.ticket_id} has ended or was replaced; nothing was "
+                    "sent. If the reply is still right, send it without the token."
+                )
+            case _:
+                return _unknown(response.ticket_id)
+
+    # --- asking -----------------------------------------------------------------------------
+
+    def get(
+        self,
+        identifier: MessageId,
+        seen_by: Seen = None,
+        *,
+        limit: int = _FIRST_REPLIES,
+        after: MessageId | None = None,
+    ) -> Ticket:
+        """A ticket with a page of its replies: the first, or those after the reply `after`.
+
+        Who is only a recipient sees its own replies. Raises `TicketNotFoundError`.
+        """
+        ticket = self._visible(identifier, seen_by)
+        return self._shown(ticket, seen_by, limit=limit, after=after)
+
+    def wait(
+        self,
+        identifier: MessageId,
+        seen_by: Seen = None,
+        *,
+        wait_seconds: float,
+        stop: threading.Event | None = None,
+    ) -> Ticket:
+        """A ticket with its first replies, as soon as there is one or its time is over.
+
+        What there is by then after `wait_seconds`, or when `stop` is set. Raises
+        `TicketNotFoundError`.
+        """
+        ticket = self._visible(identifier, seen_by)
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            with self._arrivals.watch(ticket.sender) as arrival:
+                answers = self._answers([ticket])[0]
+                left = self._awaited_seconds(ticket, answers, deadline)
+                if left <= 0 or (stop is not None and stop.is_set()):
+                    return self._shown(ticket, seen_by)
+                arrival.wait(min(left, _RECHECK_SECONDS))
+
+    def _awaited_seconds(
+        self, ticket: Message, answers: Sequence[NotedReply], deadline: float
+    ) -> float:
+        """How much longer to wait for a first reply."""
+        if answers or ticket.timeout_at is None:
+            return 0
+        until_timeout = (ticket.timeout_at - self._clock()) / MILLISECONDS
+        return min(deadline - time.monotonic(), until_timeout)
+
+    def owed_by(
+        self, agent: AgentId, *, limit: int, after: tuple[int, MessageId] = (0, MessageId(""))
+    ) -> tuple[list[OwedTicket], tuple[int, MessageId] | None]:
+        """Tickets that an agent has yet to answer, and where to go on: the soonest to time out.
+
+        It leases nothing. `after` is what the page before gave. Raises `UnknownAgentError`.
+        """
+        now = self._clock()
+        after = max(after, (now, MessageId("")))
+        owed: list[OwedTicket] = []
+        while True:
+            entries = self._store.owed(agent, after=after, limit=limit)
+            for entry, ticket in self._still_owed(agent, entries):
+                if len(owed) == limit:
+                    return owed, after
+                owed.append(ticket)
+                after = entry
+            if len(entries) < limit:
+                break
+            after = max(after, entries[-1])
+        if not owed and not self._store.redis.command("EXISTS", self._store.keys.agent(agent)):
+            raise UnknownAgentError([agent], self._near_names(agent))
+        return owed, None
+
+    def _still_owed(
+        self, agent: AgentId, entries: Sequence[tuple[int, MessageId]]
+    ) -> list[tuple[tuple[int, MessageId], OwedTicket]]:
+        """Those that are; the others are struck off where they can't become so again."""
+        ids = [name for _, name in entries]
+        records = self._records.read(ids)
+        packed = self._inboxes.deliveries([(name, agent) for name in ids])
+        tickets = [record for record in records if record is not None]
+        answered = {
+            ticket.id
+            for ticket, answers in zip(tickets, self._answers(tickets), strict=True)
+            if any(one.sender == agent for one in answers)
+        }
+        found, over = [], []
+        for entry, ticket, delivery in zip(entries, records, packed, strict=True):
+            receipt = None if delivery is None else receipt_from(agent, unpack(delivery))
+            if (
+                ticket is None
+                or receipt is None
+                or ticket.id in answered
+                or receipt.state not in _MAY_OWE
+            ):
+                over.append(entry[1])
+            elif receipt.state in _OWING:
+                found.append((entry, OwedTicket(message=ticket, delivered_at=receipt.delivered_at)))
+        self._store.forgive(agent, over)
+        return found
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def _ticket(self, identifier: MessageId) -> Message:
+        message = self._records.read([identifier])[0]
+        if message is None or not message.expects_reply:
+            raise _unknown(identifier)
+        return message
+
+    def _visible(self, identifier: MessageId, seen_by: Seen) -> Message:
+        ticket = self._ticket(identifier)
+        if seen_by is None or ticket.sender in seen_by:
+            return ticket
+        if not self._store.recipients_among([(ticket, seen_by)])[0]:
+            raise _unknown(identifier)
+        return ticket
+
+    def _answers(self, tickets: Sequence[Message]) -> list[list[NotedReply]]:
+        """The replies of each ticket that are stored and a recipient's, in their order."""
+        noted = self._relations.replies([ticket.id for ticket in tickets])
+        if not any(noted):
+            return noted
+        recipients = self._store.recipients_among(
+            [
+                (ticket, {one.sender for one in replies})
+                for ticket, replies in zip(tickets, noted, strict=True)
+            ]
+        )
+        uncertain = [one.id for replies in noted for one in replies if not one.certain]
+        stored = self._store.stored(uncertain)
+        answers = []
+        for ticket, replies, senders in zip(tickets, noted, recipients, strict=True):
+            found = [one for one in replies if one.certain or one.id in stored]
+            self._relations.confirm(ticket, [one for one in found if not one.certain])
+            answers.append([one for one in found if one.sender in senders])
+        return answers
+
+    def _shown(
+        self,
+        ticket: Message,
+        seen_by: Seen,
+        *,
+        limit: int = _FIRST_REPLIES,
+        after: MessageId | None = None,
+    ) -> Ticket:
+        answers = self._answers([ticket])[0]
+        responded_at = answers[0].at if answers else None
+        delivered = [receipt.delivered_at for receipt in self._receipts(ticket.id)]
+        delivered_at = min((at for at in delivered if at is not None), default=None)
+        if seen_by is not None and ticket.sender not in seen_by:
+            answers = [one for one in answers if one.sender in seen_by]
+        count = len(answers)
+        if after is not None:
+            passed = (created_ms(after), after)
+            answers = [one for one in answers if (one.at, one.id) > passed]
+        page = answers[:limit]
+        records = self._records.read([one.id for one in page])
+        return Ticket(
+            message=ticket,
+            state=ticket_state(
+                ticket,
+                delivered_at=delivered_at,
+                responded_at=responded_at,
+                now_ms=self._clock(),
+            ),
+            delivered_at=delivered_at,
+            responded_at=responded_at,
+            replies=tuple(
+                Reply(id=one.id, agent_id=one.sender, at=one.at, message=record)
+                for one, record in zip(page, records, strict=True)
+            ),
+            count=count,
+            cursor=page[-1].id if len(answers) > limit else None,
+        )
+
+
+def _unknown(identifier: MessageId) -> TicketNotFoundError:
+    return TicketNotFoundError(
+        f"No ticket {identifier} is open to you: no such message is stored, it expects no reply, "
+        "or it was not addressed to this agent."
+    )

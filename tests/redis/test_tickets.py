@@ -1,0 +1,528 @@
+"""Tickets: asking, answering, waiting for the answer, and what is still owed (SPEC M10)."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from broker.kernel.errors import (
+    ConflictError,
+    IdempotencyConflictError,
+    StaleEpochError,
+    StaleLeaseError,
+    UnknownAgentError,
+)
+from broker.kernel.events import DeliveryState
+from broker.kernel.ids import AgentId, MessageId
+from broker.messaging.dead_letters import DeadLetterFilter
+from broker.messaging.delivery import Delivered
+from broker.messaging.ticket import Ticket, TicketState
+from broker.messaging.tickets import TicketNotFoundError
+from tests.redis.conftest import MakeStage
+from tests.redis.stage import HOUR_MS, Stage, token
+from tests.waiting import until
+
+ALICE, BOB = AgentId("alice"), AgentId("bob")
+WITHIN = 20
+
+
+def ask(stage: Stage, to: str | tuple[str, ...] = "bob", **fields: object) -> MessageId:
+    return stage.deliver(to, expects_reply=True, **fields)
+
+
+def ticket(stage: Stage, identifier: MessageId) -> Ticket:
+    return stage.broker.tickets.get(identifier)
+
+
+def bodies(found: Ticket) -> list[str | None]:
+    return [one.message.body for one in found.replies if one.message]
+
+
+def owed(stage: Stage, agent: str = "bob") -> list[MessageId]:
+    found, _ = stage.broker.tickets.owed_by(AgentId(agent), limit=100)
+    return [one.message.id for one in found]
+
+
+# --- the states -----------------------------------------------------------------------------
+
+
+def test_a_ticket_is_pending_then_delivered_then_responded(stage: Stage) -> None:
+    asked = ask(stage)
+    states = [ticket(stage, asked).state]
+
+    held = stage.lease_one()
+    states.append(ticket(stage, asked).state)
+    reply = stage.reply(asked, lease_token=token(held))
+
+    answered = ticket(stage, asked)
+    assert states == [TicketState.PENDING, TicketState.DELIVERED]
+    assert answered.state is TicketState.RESPONDED
+    assert [one.id for one in answered.replies] == [reply.id]
+    assert answered.responded_at == reply.accepted_at
+    assert not answered.is_late
+
+
+def test_a_ticket_times_out_and_a_late_reply_still_answers_it(stage: Stage) -> None:
+    asked = ask(stage, timeout_ms=1)
+
+    until(
+        lambda: ticket(stage, asked).state is TicketState.TIMEOUT,
+        within=WITHIN,
+        what="the end of the wait",
+    )
+    stage.reply(asked)
+
+    late = ticket(stage, asked)
+    assert late.state is TicketState.RESPONDED
+    assert late.is_late
+
+
+def test_without_a_timeout_the_message_s_own_life_is_the_wait(stage: Stage) -> None:
+    asked = ask(stage, ttl_ms=HOUR_MS)
+
+    message = ticket(stage, asked).message
+
+    assert message.timeout_at == message.created_at + HOUR_MS
+
+
+def test_what_expects_no_reply_is_no_ticket(stage: Stage) -> None:
+    plain = stage.deliver()
+
+    for call in (lambda: stage.broker.tickets.get(plain), lambda: stage.reply(plain)):
+        with pytest.raises(TicketNotFoundError):
+            call()
+
+
+# --- replying -------------------------------------------------------------------------------
+
+
+def test_a_reply_reaches_the_asker_correlated_and_finishes_the_copy(stage: Stage) -> None:
+    asked = ask(stage, correlation_id="job 7", priority=9)
+    held = stage.lease_one()
+
+    sent = stage.reply(asked, body="done", lease_token=token(held))
+    stage.route()
+
+    got = stage.lease_one("alice").message
+    assert (got.id, got.sender, got.body, got.kind) == (sent.id, "bob", "done", "response")
+    assert (got.reply_to, got.thread, got.correlation_id) == (asked, asked, "job 7")
+    assert got.priority == 9
+    assert stage.state(asked) is DeliveryState.REPLIED
+    assert stage.inbox("bob") == []
+
+
+def test_the_correlation_is_the_ticket_where_the_asker_gave_none(stage: Stage) -> None:
+    asked = ask(stage)
+
+    stage.reply(asked)
+    stage.route()
+
+    assert stage.lease_one("alice").message.correlation_id == asked
+
+
+@pytest.mark.parametrize("state", ["queued", "leased", "waiting"])
+def test_without_a_token_the_copy_is_finished_wherever_it_stands(stage: Stage, state: str) -> None:
+    asked = ask(stage)
+    if state != "queued":
+        held = stage.lease_one()
+        if state == "waiting":
+            stage.broker.inboxes.reject(BOB, asked, token(held), delay_ms=HOUR_MS)
+
+    stage.reply(asked)
+
+    assert stage.state(asked) is DeliveryState.REPLIED
+    keys = stage.broker.keys
+    for key in (keys.inbox(BOB), keys.leased(BOB), keys.waiting(BOB), keys.expiring(BOB)):
+        assert stage.broker.redis.command("ZCARD", key) == 0
+
+
+def test_a_stale_token_sends_nothing(stage: Stage) -> None:
+    asked = ask(stage, max_attempts=5)
+    held = stage.lease_one()
+    stage.pass_time()
+
+    with pytest.raises(StaleLeaseError):
+        stage.reply(asked, lease_token=token(held))
+    stage.route()
+
+    assert ticket(stage, asked).replies == ()
+    assert stage.inbox("alice") == []
+    assert stage.lease_one().attempt == 2
+
+
+def test_a_verdict_stands_and_the_reply_still_counts(stage: Stage) -> None:
+    asked = ask(stage)
+    stage.ack(stage.lease_one())
+
+    stage.reply(asked)
+
+    assert stage.state(asked) is DeliveryState.ACKNOWLEDGED
+    assert ticket(stage, asked).state is TicketState.RESPONDED
+
+
+def test_the_holder_may_acknowledge_what_its_reply_has_finished(stage: Stage) -> None:
+    asked = ask(stage)
+    held = stage.lease_one()
+    stage.reply(asked, lease_token=token(held))
+
+    stage.ack(held)
+
+    assert stage.state(asked) is DeliveryState.REPLIED
+
+
+def test_the_same_call_again_gives_the_first_reply(stage: Stage) -> None:
+    asked = ask(stage)
+    held = stage.lease_one()
+
+    first = stage.reply(asked, lease_token=token(held))
+    again = stage.reply(asked, lease_token=token(held))
+
+    assert (again.id, first.created, again.created) == (first.id, True, False)
+    assert len(ticket(stage, asked).replies) == 1
+
+
+def test_a_token_stands_for_one_reply(stage: Stage) -> None:
+    asked = ask(stage)
+    held = stage.lease_one()
+    stage.reply(asked, body="yes", lease_token=token(held))
+
+    with pytest.raises(IdempotencyConflictError):
+        stage.reply(asked, body="no", lease_token=token(held))
+
+    assert bodies(ticket(stage, asked)) == ["yes"]
+
+
+def test_a_second_reply_is_a_further_message(stage: Stage) -> None:
+    asked = ask(stage)
+    stage.reply(asked, body="first")
+
+    stage.reply(asked, body="more")
+    stage.route()
+
+    assert bodies(ticket(stage, asked)) == ["first", "more"]
+    assert [one.message.body for one in stage.lease("alice")] == ["first", "more"]
+
+
+def test_only_a_recipient_replies(stage: Stage) -> None:
+    stage.register("carol")
+    asked = ask(stage)
+
+    with pytest.raises(TicketNotFoundError):
+        stage.reply(asked, "carol")
+    stage.send("alice", "carol", reply_to=asked)
+
+    assert ticket(stage, asked).state is TicketState.PENDING
+
+
+def test_who_is_not_registered_cannot_reply(stage: Stage) -> None:
+    asked = ask(stage)
+
+    with pytest.raises(UnknownAgentError):
+        stage.reply(asked, "bobby")
+
+
+def test_a_superseded_session_cannot_reply(stage: Stage) -> None:
+    asked = ask(stage)
+    stage.register("bob", instance_id="new")
+    epoch = stage.broker.agents.get(BOB).epoch
+
+    with pytest.raises(StaleEpochError):
+        stage.reply(asked, epoch=epoch - 1)
+
+    assert ticket(stage, asked).replies == ()
+
+
+def test_a_reply_waits_for_an_asker_that_has_yet_to_register(stage: Stage) -> None:
+    asked = ask(stage, sender="zoe")
+
+    stage.reply(asked)
+    stage.route()
+    stage.register("zoe")
+
+    assert stage.lease_one("zoe").message.reply_to == asked
+
+
+@pytest.mark.parametrize("how", ["one by one", "in a batch"])
+def test_an_ordinary_message_that_answers_is_a_reply_as_well(stage: Stage, how: str) -> None:
+    asked = ask(stage)
+    draft = stage.draft("alice", "bob", body="plainly", reply_to=asked)
+
+    if how == "in a batch":
+        stage.broker.queue.send_many([draft])
+    else:
+        stage.broker.queue.send(draft)
+
+    assert bodies(ticket(stage, asked)) == ["plainly"]
+    assert owed(stage) == []
+
+
+def test_several_recipients_answer_each_for_itself(stage: Stage) -> None:
+    stage.register("carol", "dave")
+    asked = ask(stage, ("bob", "carol", "dave"))
+
+    stage.reply(asked, "carol", "c")
+    stage.reply(asked, "bob", "b")
+
+    found = ticket(stage, asked)
+    assert found.state is TicketState.RESPONDED
+    assert {one.agent_id for one in found.replies} == {"bob", "carol"}
+    assert found.responded_at == min(one.at for one in found.replies)
+    assert [owed(stage, name) for name in ("bob", "carol", "dave")] == [[], [], [asked]]
+
+
+def test_everybody_may_answer_a_broadcast(stage: Stage) -> None:
+    stage.register("carol")
+    asked = ask(stage, "broadcast")
+
+    stage.reply(asked, "carol")
+
+    assert [one.agent_id for one in ticket(stage, asked).replies] == ["carol"]
+    assert owed(stage) == [asked]
+
+
+def test_replies_come_in_pages(stage: Stage) -> None:
+    asked = ask(stage)
+    sent = [stage.reply(asked, body=str(number)).id for number in range(5)]
+
+    first = stage.broker.tickets.get(asked, limit=3)
+    rest = stage.broker.tickets.get(asked, limit=3, after=first.cursor)
+
+    assert [one.id for one in first.replies + rest.replies] == sent
+    assert (first.count, rest.count, rest.cursor) == (5, 5, None)
+
+
+def test_a_ticket_stays_answered_when_its_reply_has_left(stage: Stage) -> None:
+    asked = ask(stage)
+    reply = stage.reply(asked)
+
+    stage.broker.redis.command("DEL", stage.broker.keys.message(reply.id))
+
+    found = ticket(stage, asked)
+    assert found.state is TicketState.RESPONDED
+    assert [(one.id, one.message) for one in found.replies] == [(reply.id, None)]
+
+
+def test_who_is_only_a_recipient_sees_its_own_replies(stage: Stage) -> None:
+    stage.register("carol", "dave")
+    asked = ask(stage, ("bob", "carol"))
+    stage.reply(asked, "bob")
+    stage.reply(asked, "carol")
+    tickets = stage.broker.tickets
+
+    seen = [
+        {one.agent_id for one in tickets.get(asked, frozenset({AgentId(name)})).replies}
+        for name in ("alice", "bob", "carol")
+    ]
+
+    assert seen == [{"bob", "carol"}, {"bob"}, {"carol"}]
+    with pytest.raises(TicketNotFoundError):
+        tickets.get(asked, frozenset({AgentId("dave")}))
+
+
+# --- crashes --------------------------------------------------------------------------------
+
+
+def test_a_reply_that_was_noted_and_never_stored_is_none(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ask(stage)
+
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as broken:
+        broken.setattr(stage.broker.tickets._store, "replying", lambda *_: die)
+        with pytest.raises(SystemExit):
+            stage.reply(asked)
+
+    assert stage.broker.redis.command("ZCARD", stage.broker.keys.replies(asked)) == 1
+    assert ticket(stage, asked).state is TicketState.PENDING
+    assert owed(stage) == [asked]
+
+
+def test_a_reply_that_was_stored_counts_though_its_sender_died_then(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ask(stage)
+
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as broken:
+        broken.setattr(stage.broker.queue._relations, "settle", die)
+        with pytest.raises(SystemExit):
+            stage.broker.queue.send(stage.draft("alice", "bob", reply_to=asked))
+
+    assert owed(stage) == []
+    answered = ticket(stage, asked)
+    assert answered.state is TicketState.RESPONDED
+    stage.broker.redis.command("DEL", stage.broker.keys.message(answered.replies[0].id))
+    assert ticket(stage, asked).state is TicketState.RESPONDED
+
+
+def test_a_refused_reply_leaves_no_trace(make_stage: MakeStage) -> None:
+    stage = make_stage(queue_max_depth=1)
+    asked = ask(stage)
+    stage.deliver("alice", "bob")
+
+    with pytest.raises(Exception, match="limit"):
+        stage.reply(asked)
+
+    assert stage.broker.redis.command("ZCARD", stage.broker.keys.replies(asked)) == 0
+    assert stage.state(asked) is DeliveryState.QUEUED
+    assert owed(stage) == [asked]
+
+
+# --- waiting --------------------------------------------------------------------------------
+
+
+def test_a_wait_ends_with_the_reply(make_stage: MakeStage) -> None:
+    stage, other = make_stage(), make_stage()
+    asked = ask(stage)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(stage.broker.tickets.wait, asked, wait_seconds=WITHIN)
+        until(
+            lambda: ALICE in stage.broker.arrivals._waiting, within=WITHIN, what="somebody waiting"
+        )
+        reply = other.reply(asked)
+        other.route()
+
+        assert [one.id for one in waiting.result(WITHIN).replies] == [reply.id]
+
+
+def test_a_wait_ends_when_the_time_of_the_ticket_is_over(stage: Stage) -> None:
+    asked = ask(stage, timeout_ms=50)
+
+    found = stage.broker.tickets.wait(asked, wait_seconds=WITHIN)
+
+    assert found.state is TicketState.TIMEOUT
+
+
+def test_a_wait_ends_when_the_station_stops(stage: Stage) -> None:
+    asked, stop = ask(stage), threading.Event()
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(stage.broker.tickets.wait, asked, wait_seconds=WITHIN, stop=stop)
+        until(
+            lambda: ALICE in stage.broker.arrivals._waiting, within=WITHIN, what="somebody waiting"
+        )
+        stop.set()
+        stage.broker.arrivals.wake_all()
+
+        assert waiting.result(WITHIN).state is TicketState.PENDING
+
+
+# --- what is owed ---------------------------------------------------------------------------
+
+
+def test_an_agent_owes_what_it_was_asked_and_has_not_answered(stage: Stage) -> None:
+    stage.deliver()
+    first, second, third = ask(stage), ask(stage), ask(stage)
+    stage.ack(stage.lease(limit=2)[1])
+
+    stage.reply(second)
+
+    found, cursor = stage.broker.tickets.owed_by(BOB, limit=10)
+    assert [(one.message.id, one.state) for one in found] == [
+        (first, TicketState.DELIVERED),
+        (third, TicketState.PENDING),
+    ]
+    assert cursor is None
+    assert len(stage.inbox()) == 1
+
+
+def test_what_times_out_first_is_owed_first_a_page_at_a_time(stage: Stage) -> None:
+    slow = ask(stage, timeout_ms=3 * HOUR_MS)
+    fast = ask(stage, timeout_ms=HOUR_MS)
+    middle = ask(stage, timeout_ms=2 * HOUR_MS)
+
+    first, cursor = stage.broker.tickets.owed_by(BOB, limit=2)
+    assert cursor is not None
+    rest, end = stage.broker.tickets.owed_by(BOB, limit=2, after=cursor)
+
+    assert [one.message.id for one in first + rest] == [fast, middle, slow]
+    assert end is None
+
+
+def test_what_was_withdrawn_or_timed_out_is_not_owed(stage: Stage) -> None:
+    cancelled, passing = ask(stage), ask(stage, timeout_ms=1)
+    stage.broker.withdrawals.cancel(cancelled)
+
+    until(lambda: owed(stage) == [], within=WITHIN, what="nothing owed")
+
+    assert ticket(stage, passing).state is TicketState.TIMEOUT
+
+
+def test_a_dead_letter_is_owed_again_when_it_is_retried(stage: Stage) -> None:
+    asked = ask(stage)
+    stage.broker.inboxes.reject(BOB, asked, token(stage.lease_one()), permanent=True)
+    while_dead = owed(stage)
+    (letter,), _ = stage.broker.dead_letters.find(DeadLetterFilter(), limit=1)
+
+    stage.broker.dead_letters.retry(letter.id)
+
+    assert while_dead == []
+    assert owed(stage) == [asked]
+
+
+def test_nobody_owes_who_is_unknown(stage: Stage) -> None:
+    with pytest.raises(UnknownAgentError):
+        owed(stage, "nobody")
+
+
+# --- the property ---------------------------------------------------------------------------
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["reply", "reply with token", "send", "ack", "lease", "route"]),
+        st.sampled_from(["bob", "carol", "mallory"]),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_a_ticket_is_responded_exactly_if_a_recipient_s_reply_is_stored(
+    stage: Stage, steps: list[tuple[str, str]]
+) -> None:
+    # Each example asks a ticket of its own.
+    stage.register("carol", "mallory")
+    asked = ask(stage, ("bob", "carol"))
+    held: dict[tuple[str, MessageId], Delivered] = {}
+
+    for action, agent in steps:
+        try:
+            if action == "lease":
+                held |= {(agent, one.message.id): one for one in stage.lease(agent)}
+            elif action == "route":
+                stage.route()
+            elif action == "send":
+                stage.send("alice", agent, reply_to=asked)
+            elif action == "reply":
+                stage.reply(asked, agent)
+            elif (agent, asked) in held and action == "ack":
+                stage.ack(held[agent, asked], agent)
+            elif (agent, asked) in held:
+                stage.reply(asked, agent, lease_token=token(held[agent, asked]))
+        except (ConflictError, TicketNotFoundError):
+            continue
+
+    stage.route()
+    thread, _ = stage.broker.archive.thread(
+        stage.broker.archive.get(asked).message.thread, limit=1000
+    )
+    replies = [
+        one.message.id
+        for one in thread
+        if one.message.reply_to == asked and one.message.sender in {"bob", "carol"}
+    ]
+    found = ticket(stage, asked)
+    assert [one.id for one in found.replies] == sorted(replies)
+    assert (found.state is TicketState.RESPONDED) == bool(replies)
+    for name in ("bob", "carol"):
+        has_replied = any(one.agent_id == name for one in found.replies)
+        assert (asked in owed(stage, name)) == (not has_replied)
