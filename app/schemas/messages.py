@@ -27,10 +27,9 @@ from broker.kernel.clock import rfc3339
 from broker.kernel.errors import FieldProblem
 from broker.kernel.priority import display
 from broker.messaging.delivery import Delivered, Lease, Receipt
-from broker.messaging.message import Draft, JsonText, Message
+from broker.messaging.message import BROADCAST, Draft, JsonText, Message
 from broker.messaging.queue import Accepted
 from broker.messaging.receipts import Listed
-from broker.routing.targets import BROADCAST
 
 
 class Strategy(StrEnum):

@@ -136,6 +136,10 @@ class Composition:
             yield FieldProblem(
                 field="deliver_at", message=f"must be at most {longest / 1000:g} seconds ahead"
             )
+        if draft.claimable and draft.strategy is not None:
+            yield FieldProblem(
+                field="strategy", message="excludes claimable: its recipients choose themselves"
+            )
         if draft.reply_to is not None and references.get(draft.reply_to) is None:
             yield FieldProblem(field="reply_to", message="no such message is stored")
         if draft.supersedes is not None:

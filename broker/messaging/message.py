@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from broker.kernel.ids import AgentId, MessageId, ThreadId
 from broker.kernel.priority import NORMAL
+
+BROADCAST: Final = "broadcast"
+"""The target that means everyone (SPEC M14)."""
 
 JsonText = bytes
 """JSON as it came, UTF-8: kept as text, so that large numbers and key order survive."""
@@ -104,6 +107,20 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, re
     def thread(self) -> ThreadId:
         """The conversation that it belongs to; a message that starts one lends it its own id."""
         return self.thread_id or ThreadId(self.id)
+
+    @property
+    def named(self) -> tuple[AgentId, ...]:
+        """The agents that it names one by one: every other target but a broadcast has a colon."""
+        return tuple([AgentId(one) for one in self.to if ":" not in one and one != BROADCAST])
+
+    @property
+    def promised(self) -> tuple[AgentId, ...]:
+        """Those in whose inboxes it is granted a place when it is accepted.
+
+        Of a message that goes to one of several, or that one of several will claim, nobody knows
+        yet whose room it takes.
+        """
+        return () if self.strategy or self.claimable else self.named
 
     @property
     def accepted_at(self) -> int:

@@ -186,7 +186,7 @@ class OutgoingStore:
         return [
             envelope.id,
             order_base(envelope.priority),
-            envelope.to,
+            envelope.promised,
             self._policy.record_ms(envelope.expires_at - now_ms),
         ]
 

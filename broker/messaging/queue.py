@@ -289,7 +289,7 @@ def _outgoing(candidate: _Candidate, admissions: dict[AgentId, Admission]) -> Ou
         idempotency_key=candidate.draft.idempotency_key,
         fingerprint=_fingerprint(candidate.draft),
         epoch=candidate.draft.epoch,
-        recipients=tuple(admissions[agent] for agent in candidate.composed.recipients),
+        recipients=tuple(admissions[agent] for agent in message.promised),
         superseded=candidate.composed.superseded,
     )
 

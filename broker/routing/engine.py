@@ -19,22 +19,31 @@ class RoutingContext:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """Whom a message goes to. `promised`: its place was granted when it was accepted."""
+    """Whom a message goes to; in the inboxes of the `promised` a place was granted before.
+
+    `is_literal`: the message itself says who they are.
+    """
 
     recipients: tuple[AgentId, ...]
-    promised: bool
+    promised: frozenset[AgentId]
+    is_literal: bool
 
     @property
     def is_to_one(self) -> bool:
         """Whether the message itself says all about its audience, so that nobody need note it."""
-        return self.promised and len(self.recipients) == 1
+        return self.is_literal and len(self.recipients) == 1
 
 
 def decide(message: Envelope, context: RoutingContext) -> Decision:
     """A broadcast reaches every registered agent but its sender; all else goes where it says."""
+    promised = frozenset(message.promised)
     if is_broadcast(message.to):
         return Decision(
             recipients=tuple(name for name in context.everyone() if name != message.sender),
-            promised=False,
+            promised=promised,
+            is_literal=False,
         )
-    return Decision(recipients=tuple(AgentId(name) for name in message.to), promised=True)
+    named = message.named
+    return Decision(
+        recipients=named, promised=promised, is_literal=len(promised) == len(message.to)
+    )

@@ -204,7 +204,7 @@ class Router:
         for message, decision in decisions:
             for recipient in decision.recipients:
                 inbox = deliveries[self._store.keys.partition_for(recipient)][recipient]
-                inbox.append((message, decision.promised))
+                inbox.append((message, recipient in decision.promised))
                 pending += 1
                 if pending == _COMMIT:
                     yield deliveries

@@ -8,8 +8,7 @@ from typing import Final
 
 from broker.kernel.errors import FieldProblem, InvalidFieldsError
 from broker.kernel.ids import AGENT_ID_PATTERN, AgentId
-
-BROADCAST: Final = "broadcast"
+from broker.messaging.message import BROADCAST
 
 _AGENT_ID: Final = re.compile(AGENT_ID_PATTERN)
 _KNOWN: Final = f"an agent id, a list of agent ids, or {BROADCAST!r}"

@@ -4,11 +4,17 @@ import threading
 
 import pytest
 
-from broker.kernel.errors import MessageNotFoundError, NotWaitingError, StorageUnavailableError
+from broker.kernel.errors import (
+    InboxFullError,
+    MessageNotFoundError,
+    NotWaitingError,
+    StorageUnavailableError,
+)
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, MessageId
 from broker.kernel.priority import URGENT
 from broker.messaging import withdrawal
+from tests.redis.conftest import MakeStage
 from tests.redis.stage import Stage, token
 
 
@@ -178,3 +184,17 @@ def test_a_message_supersedes_one_to_somebody_else(stage: Stage) -> None:
     assert stage.inbox("carol") == []
     assert stage.inbox("bob") == [new]
     assert stage.state(old, "carol") is DeliveryState.SUPERSEDED
+
+
+def test_taking_back_a_claimable_message_leaves_the_count_of_others_alone(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(queue_max_depth=1)
+    stage.deliver()
+    stage.ack(stage.lease_one())
+    stage.broker.withdrawals.cancel(stage.send(claimable=True))
+
+    stage.send()
+
+    with pytest.raises(InboxFullError):
+        stage.send()

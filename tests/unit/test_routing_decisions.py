@@ -1,5 +1,6 @@
 """Whom a message reaches: targets and the engine, without any Redis."""
 
+import msgspec
 import pytest
 
 from broker.kernel.errors import InvalidFieldsError
@@ -61,7 +62,18 @@ def test_a_message_to_named_agents_goes_to_them_and_asks_nobody_else() -> None:
     decision = decide(envelope("bob", "carol"), RoutingContext(everyone=nobody_asked))
 
     assert decision.recipients == (BOB, CAROL)
-    assert decision.promised
+    assert decision.promised == {BOB, CAROL}
+    assert decision.is_literal
+
+
+def test_a_claimable_message_is_promised_to_nobody_and_its_audience_is_noted() -> None:
+    offered = msgspec.structs.replace(envelope("bob"), claimable=True)
+
+    decision = decide(offered, RoutingContext(everyone=nobody_asked))
+
+    assert decision.recipients == (BOB,)
+    assert not decision.promised
+    assert not decision.is_to_one
 
 
 def test_a_broadcast_goes_to_everyone_but_its_sender() -> None:
