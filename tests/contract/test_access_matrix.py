@@ -64,7 +64,9 @@ def make_scene(guarded: Settings, station: Broker, guarded_app: APIFlask) -> Mak
     numbers = itertools.count(1)
 
     def issue(scope: str) -> str:
-        return station.api_keys.create(NewKey(name=scope, scopes=(scope,)), created_by="t").token
+        return station.identity.keys.create(
+            NewKey(name=scope, scopes=(scope,)), created_by="t"
+        ).token
 
     roles = {Caller.OPERATOR: issue("operator"), Caller.ADMIN: issue("admin")}
 
