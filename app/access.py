@@ -47,10 +47,12 @@ class Access:
     """A rule: its name in the table of docs/access.md, and the two questions that it asks.
 
     `admits` is asked before anything is read, `permits` once the route's arguments are known.
-    `remedy` says to whom it refuses what would be needed. The verdicts are those for who is known.
+    `remedy` says to whom it refuses what would be needed. Of one that `is_public` nothing has to be
+    proven before the route asks. The verdicts are the row of the table.
     """
 
     name: str
+    nobody: Verdict = Verdict.UNAUTHENTICATED
     another: Verdict
     itself: Verdict = Verdict.ALLOWED
     operator: Verdict = Verdict.ALLOWED
@@ -74,7 +76,7 @@ class Access:
         """How a call turns out for this sort of caller."""
         match caller:
             case Caller.NOBODY:
-                return Verdict.ALLOWED if self.is_public else Verdict.UNAUTHENTICATED
+                return self.nobody
             case Caller.ANOTHER:
                 return self.another
             case Caller.ITSELF:
@@ -101,7 +103,9 @@ _ONLY_ITSELF: Final[dict[str, Any]] = {
     "admin": Verdict.FORBIDDEN,
 }
 
-PUBLIC: Final = Access(name="everybody", another=Verdict.ALLOWED, is_public=True)
+PUBLIC: Final = Access(
+    name="everybody", nobody=Verdict.ALLOWED, another=Verdict.ALLOWED, is_public=True
+)
 
 KNOWN: Final = Access(name="whoever is known", another=Verdict.ALLOWED)
 
