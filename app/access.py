@@ -47,10 +47,12 @@ class Access:
     """A rule: its name in the table of docs/access.md, and the two questions that it asks.
 
     `admits` is asked before anything is read, `permits` once the route's arguments are known.
-    `remedy` says to whom it refuses what would be needed. The verdicts are those for who is known.
+    `remedy` says to whom it refuses what would be needed. Of one that `is_public` nothing has to be
+    proven before the route asks. The verdicts are the row of the table.
     """
 
     name: str
+    nobody: Verdict = Verdict.UNAUTHENTICATED
     another: Verdict
     itself: Verdict = Verdict.ALLOWED
     operator: Verdict = Verdict.ALLOWED

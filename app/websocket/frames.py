@@ -141,7 +141,7 @@ class _SendShape(Shape[Draft]):
         return draft
 
 
-_SHAPES: Final[dict[str, Shape[Any]]] = {
+FRAMES: Final[dict[str, Shape[Any]]] = {
     "hello": _HelloShape(),
     "ack": AcknowledgementShape(),
     "nack": _NackShape(),
@@ -180,9 +180,9 @@ def read(document: dict[str, Any], agent: AgentId) -> Frame:
     Raises `ForbiddenError` for a message that is said to be from another.
     """
     kind = document.pop("type", None)
-    shape = _SHAPES.get(kind) if isinstance(kind, str) else None
+    shape = FRAMES.get(kind) if isinstance(kind, str) else None
     if shape is None:
-        raise _invalid("type", f"must be one of {', '.join(_SHAPES)}")
+        raise _invalid("type", f"must be one of {', '.join(FRAMES)}")
     message = document.get("message")
     if isinstance(message, dict):
         message.setdefault("from", agent)

@@ -107,6 +107,10 @@ REQUESTS: Final[dict[str, Prepare]] = {
     "cancelRecurring": _of_recurring,
     "getRecurringHistory": _of_recurring,
     "getNextTimes": _of_recurring,
+    # discovery
+    "getDiscovery": _plain(),
+    "scanForAgents": _plain(),
+    "registerDiscovered": _plain(),
     # the station
     "isAlive": _plain(),
     "isReady": _plain(),
