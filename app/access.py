@@ -57,7 +57,6 @@ class Access:
     itself: Verdict = Verdict.ALLOWED
     operator: Verdict = Verdict.ALLOWED
     admin: Verdict = Verdict.ALLOWED
-    nobody: Verdict = Verdict.UNAUTHENTICATED
     remedy: str = ""
     is_public: bool = False
     admits: Callable[[Principal], bool] = lambda _: True

@@ -1,6 +1,7 @@
 """Replies raced by what else ends a ticket's copy, each caller with connections of its own."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def stages(make_stage: MakeStage) -> list[Stage]:
     return [make_stage() for _ in range(CALLERS)]
 
 
-def ask(stage: Stage, **fields: object) -> MessageId:
+def ask(stage: Stage, **fields: Any) -> MessageId:
     return stage.deliver(expects_reply=True, **fields)
 
 

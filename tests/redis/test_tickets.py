@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,7 +29,7 @@ ALICE, BOB = AgentId("alice"), AgentId("bob")
 WITHIN = 20
 
 
-def ask(stage: Stage, to: str | tuple[str, ...] = "bob", **fields: object) -> MessageId:
+def ask(stage: Stage, to: str | tuple[str, ...] = "bob", **fields: Any) -> MessageId:
     return stage.deliver(to, expects_reply=True, **fields)
 
 
@@ -107,7 +108,7 @@ def test_a_reply_reaches_the_asker_correlated_and_finishes_the_copy(stage: Stage
 
     got = stage.lease_one("alice").message
     assert (got.id, got.sender, got.body, got.kind) == (sent.id, "bob", "done", "response")
-    assert (got.reply_to, got.thread, got.correlation_id) == (asked, asked, "job 7")
+    assert (got.reply_to, str(got.thread), got.correlation_id) == (asked, asked, "job 7")
     assert got.priority == 9
     assert stage.state(asked) is DeliveryState.REPLIED
     assert stage.inbox("bob") == []
