@@ -21,6 +21,7 @@ from broker.kernel.ids import (
 _SCHEMAS: Final = "#/components/schemas/"
 _PATH_PARAMETERS: Final = {
     "agent_id": {"type": "string", "pattern": AGENT_ID_PATTERN},
+    "other_id": {"type": "string", "pattern": AGENT_ID_PATTERN},
     "message_id": {"type": "string", "pattern": MESSAGE_ID_PATTERN},
     "dead_letter_id": {"type": "string", "pattern": DEAD_LETTER_ID_PATTERN},
     "key_id": {"type": "string", "pattern": KEY_ID_PATTERN},

@@ -55,6 +55,7 @@ class _Parameter:
 
 PARAMETERS: Final = {
     "agent_id": _Parameter(agent_id_field(required=True), _invalid),
+    "other_id": _Parameter(agent_id_field(required=True), _invalid),
     "thread_id": _Parameter(Line(required=True), _invalid),
     "message_id": _Parameter(message_id_field(required=True), _unknown(MessageNotFoundError)),
     "dead_letter_id": _Parameter(

@@ -19,6 +19,8 @@ from broker.kernel.errors import StorageUnavailableError
 from broker.messaging.admissions import Admissions
 from broker.messaging.arrivals import Arrivals
 from broker.messaging.composition import Composition
+from broker.messaging.conversation_store import ConversationStore
+from broker.messaging.conversations import Conversations
 from broker.messaging.dead_letters import DeadLetters
 from broker.messaging.inbox import Inboxes
 from broker.messaging.inbox_store import InboxStore
@@ -93,6 +95,7 @@ class Broker:
     arrivals: Arrivals
     archive: MessageArchive
     tickets: Tickets
+    conversations: Conversations
     withdrawals: Withdrawals
     dead_letters: DeadLetters
     settlement: Settlement
@@ -219,6 +222,7 @@ def build_broker(
         admission_changed=admissions.forget,
     )
     inboxes = Inboxes(records, inbox_store, policy, arrivals, agents.near_names)
+    conversations = Conversations(ConversationStore(redis, keys), records, inbox_store, clock)
     withdrawals = Withdrawals(records, outgoing, inbox_store, visibility, clock)
     dead_letters = DeadLetters(records, inbox_store, policy)
     queue = MessageQueue(
@@ -268,6 +272,7 @@ def build_broker(
         inboxes=inboxes,
         arrivals=arrivals,
         archive=archive,
+        conversations=conversations,
         tickets=Tickets(
             records,
             inbox_store,

@@ -13,6 +13,7 @@ from apiflask import APIBlueprint, APIFlask
 
 from app.rest.agents import agents
 from app.rest.dead_letters import dead_letters
+from app.rest.direct_messages import direct_messages
 from app.rest.discovery import discovery
 from app.rest.inboxes import inboxes
 from app.rest.invitations import invitations
@@ -30,6 +31,7 @@ RESOURCES: Final[tuple[APIBlueprint, ...]] = (
     messages,
     inboxes,
     threads,
+    direct_messages,
     agents,
     dead_letters,
     recurring,

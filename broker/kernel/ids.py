@@ -19,6 +19,7 @@ DeadLetterId = NewType("DeadLetterId", str)
 RecurringId = NewType("RecurringId", str)
 KeyId = NewType("KeyId", str)
 InvitationId = NewType("InvitationId", str)
+ChannelId = NewType("ChannelId", str)
 ThreadId = NewType("ThreadId", str)
 LeaseToken = NewType("LeaseToken", str)
 Partition = NewType("Partition", int)
@@ -28,6 +29,9 @@ MAX_PARTITIONS: Final = 1024
 # An agent's id stands in URLs, Redis keys, headers and terminals, so it stays plain; ":" is left
 # out because it marks the other forms of target (`tag:x`).
 AGENT_ID_PATTERN: Final = r"^[A-Za-z0-9_][A-Za-z0-9_.@~-]{0,127}$"
+
+CHANNEL_ID_PATTERN: Final = AGENT_ID_PATTERN
+"""A channel's id stands where an agent's does: behind the prefix of a target, and in URLs."""
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES: Final = {character: value for value, character in enumerate(_ALPHABET)}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from broker.kernel.errors import BrokerError, FieldProblem, InvalidFieldsError, TooLargeError
 from broker.kernel.ids import AgentId, MessageId, new_id
 from broker.kernel.viewer import Viewer
+from broker.messaging.conversation import channel_for, problems_of_direct
 from broker.messaging.message import Draft, Envelope, Message
 from broker.messaging.policy import MessagePolicy
 from broker.messaging.record_store import RecordStore
@@ -90,7 +91,7 @@ class Composition:
             expires_at=(deliver_at or now) + (draft.ttl_ms or self._policy.ttl_ms),
             kind=draft.kind,
             priority=draft.priority,
-            channel=draft.channel,
+            channel=channel_for(draft, recipients, replied_to),
             thread_id=draft.thread_id or (replied_to.thread if replied_to else None),
             reply_to=draft.reply_to,
             correlation_id=draft.correlation_id,
@@ -124,6 +125,8 @@ class Composition:
             recipients = self._named_recipients(draft.to)
         except InvalidFieldsError as error:
             problems += error.problems
+        else:
+            problems += problems_of_direct(draft, recipients)
         if problems:
             raise InvalidFieldsError(problems)
         size = sum(len(part) for part in (draft.payload, draft.meta) if part)

@@ -1,10 +1,10 @@
-"""What messages belong to, in Redis: the threads they continue and the tickets they answer.
+"""What messages belong to, in Redis: threads, conversations, and the tickets that they answer.
 
-Both lie in other partitions than the message itself, so a message is noted there before it is
-stored: an index may name what was never stored, but never misses what was. Of a thread its reader
-passes over what has no record. A ticket must go on saying that it was answered after the answer's
-own retention has passed: what was stored is noted as such by a second step, which whoever reads the
-ticket makes up for where the first one died in between.
+These lie in other partitions than the message itself, so a message is noted there before it is
+stored: an index may name what was never stored, but never misses what was. Of a thread or a
+conversation its reader passes over what has no record. A ticket must go on saying that it was
+answered after the answer's own retention has passed: what was stored is noted as such by a second
+step, which whoever reads the ticket makes up for where the first one died in between.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker.kernel.ids import AgentId, MessageId
+from broker.messaging.conversation_store import commands_to_join, commands_to_leave
 from broker.messaging.message import Envelope
 from broker.messaging.policy import MessagePolicy
 from broker.storage.connection import Command, Redis
@@ -46,7 +47,7 @@ class NotedReply:
 
 
 class Relations:
-    """The indexes of threads and of tickets' replies."""
+    """The indexes of threads, of conversations and of tickets' replies."""
 
     def __init__(self, redis: Redis, keys: Keys, policy: MessagePolicy) -> None:
         self._redis = redis
@@ -70,10 +71,11 @@ class Relations:
             pairs = [text for name, at in members.items() for text in (at, name)]
             commands.append(("ZADD", key, *pairs))
             commands += _living(key, self._policy.record_ms(lives[key]))
+        commands += commands_to_join(self._keys, self._policy, [one.message for one in references])
         self._redis.commands(commands)
 
     def settle(self, stored: Iterable[Reference], refused: Iterable[Reference]) -> None:
-        """Note what became of messages that `note` was told of; one trip, if any is a reply."""
+        """Note what became of messages that `note` was told of; one trip, if any need be."""
         commands: list[Command] = []
         for one in stored:
             if one.ticket is not None:
@@ -81,6 +83,7 @@ class Relations:
                 commands.append(("ZREM", owed, one.ticket.id))
                 commands += self._noting(one.message, one.ticket, certain=True)
         for one in refused:
+            commands += commands_to_leave(self._keys, [one.message])
             if one.ticket is not None:
                 member = _member(one.message.id, one.message.sender)
                 commands.append(("ZREM", self._keys.replies(one.ticket.id), member))

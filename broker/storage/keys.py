@@ -250,6 +250,18 @@ class Keys:
         """Dead letter ids by the time of their automatic retry in ms."""
         return f"{self._tags[partition]}dead_due"
 
+    # --- conversations ----------------------------------------------------------------------
+
+    @_key(type="zset", lifetime="as long as its newest message; newest 20,000", owner="messaging")
+    def conversation(self, name: str) -> str:
+        """Ids of the messages of `dm:<a>:<b>` or `channel:<id>`, by acceptance in ms."""
+        return f"{self._of_agent(name)}conversation:{name}"
+
+    @_key(type="zset", lifetime="as long as its newest message; newest 20,000", owner="messaging")
+    def counterparts(self, agent: AgentId) -> str:
+        """With whom an agent has direct messages, by when the last one was sent in ms."""
+        return f"{self._of_agent(agent)}counterparts:{agent}"
+
     # --- agents -----------------------------------------------------------------------------
 
     @_key(type="hash", lifetime="until deleted", owner="directory")

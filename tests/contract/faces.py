@@ -38,6 +38,9 @@ class Face(Protocol):
     def send(self, sender: str, to: object, body: str = "hi", **fields: Any) -> Document:
         """Send a message, and have it routed; what the sender is answered."""
 
+    def send_direct(self, sender: str, to: str, body: str = "hi") -> Document:
+        """Send a direct message, and have it routed; what the sender is answered."""
+
     def fetch(self, agent: str, count: int = 1) -> list[Document]:
         """Wait for this many messages of an agent, with their leases."""
 
@@ -88,6 +91,11 @@ class Http:
 
     def send(self, sender: str, to: object, body: str = "hi", **fields: Any) -> Document:
         sent = self.post("/messages", {"from": sender, "to": to, "body": body} | fields)
+        self.server.broker.router.drain()
+        return sent
+
+    def send_direct(self, sender: str, to: str, body: str = "hi") -> Document:
+        sent = self.post("/dms", {"from": sender, "to": to, "body": body})
         self.server.broker.router.drain()
         return sent
 
@@ -146,6 +154,10 @@ class WebSocket(Http):
         sent = _granted(self.connection(sender).ask(type="send", message=message))
         self.server.broker.router.drain()
         return sent
+
+    def send_direct(self, sender: str, to: str, body: str = "hi") -> Document:
+        low, high = sorted((sender, to))
+        return self.send(sender, to, body, channel=f"dm:{low}:{high}")
 
     def fetch(self, agent: str, count: int = 1) -> list[Document]:
         return self.connection(agent).messages(count)
