@@ -181,3 +181,17 @@ ADMIN: Final = Access(
     remedy="This is for admins; use a key with the scope admin.",
     admits=lambda who: who.is_admin,
 )
+
+# --- channels -----------------------------------------------------------------------------------
+
+AS_OWNER: Final = Access(
+    name="the owner",
+    **_ONLY_ITSELF,
+    remedy="owner must be an agent that your key speaks for.",
+    permits=lambda who, given: who.may_act_as(given["body"].owner),
+)
+
+IN_CHANNEL: Final = Access(name="its members, anybody if public", another=Verdict.HIDDEN)
+ITS_MEMBERS: Final = Access(name="its members, operators", another=Verdict.HIDDEN)
+ITS_OWNER: Final = Access(name="its owner, operators", another=Verdict.HIDDEN)
+"""One channel. The broker looks who is in it; the verdicts are those of a private one."""

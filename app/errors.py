@@ -24,6 +24,8 @@ STATUS_OF: Final[dict[str, HTTPStatus]] = {
     "message_not_found": _S.NOT_FOUND,
     "thread_not_found": _S.NOT_FOUND,
     "ticket_not_found": _S.NOT_FOUND,
+    "channel_not_found": _S.NOT_FOUND,
+    "not_a_member": _S.FORBIDDEN,
     "dead_letter_not_found": _S.NOT_FOUND,
     "recurring_not_found": _S.NOT_FOUND,
     "discovery_not_found": _S.NOT_FOUND,

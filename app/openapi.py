@@ -12,6 +12,7 @@ from app.errors import Problem
 from app.rest import is_other_name
 from broker.kernel.ids import (
     AGENT_ID_PATTERN,
+    CHANNEL_ID_PATTERN,
     DEAD_LETTER_ID_PATTERN,
     INVITATION_ID_PATTERN,
     KEY_ID_PATTERN,
@@ -21,6 +22,7 @@ from broker.kernel.ids import (
 _SCHEMAS: Final = "#/components/schemas/"
 _PATH_PARAMETERS: Final = {
     "agent_id": {"type": "string", "pattern": AGENT_ID_PATTERN},
+    "channel_id": {"type": "string", "pattern": CHANNEL_ID_PATTERN},
     "other_id": {"type": "string", "pattern": AGENT_ID_PATTERN},
     "message_id": {"type": "string", "pattern": MESSAGE_ID_PATTERN},
     "dead_letter_id": {"type": "string", "pattern": DEAD_LETTER_ID_PATTERN},

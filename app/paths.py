@@ -15,6 +15,7 @@ from app.schemas.fields import (
     Identifier,
     Line,
     agent_id_field,
+    channel_id_field,
     dead_letter_id_field,
     invitation_id_field,
     key_id_field,
@@ -55,6 +56,7 @@ class _Parameter:
 
 PARAMETERS: Final = {
     "agent_id": _Parameter(agent_id_field(required=True), _invalid),
+    "channel_id": _Parameter(channel_id_field(required=True), _invalid),
     "other_id": _Parameter(agent_id_field(required=True), _invalid),
     "thread_id": _Parameter(Line(required=True), _invalid),
     "message_id": _Parameter(message_id_field(required=True), _unknown(MessageNotFoundError)),

@@ -44,6 +44,9 @@ from broker.operations.processes import Processes
 from broker.operations.readiness import Readiness
 from broker.operations.stats import Stats
 from broker.operations.store import OperationsStore, PresencePolicy
+from broker.routing.channel_members import ChannelMembers
+from broker.routing.channel_store import ChannelStore
+from broker.routing.channels import Channels
 from broker.routing.engine import RoutingContext
 from broker.routing.router import Router
 from broker.routing.store import RoutingStore
@@ -96,6 +99,7 @@ class Broker:
     archive: MessageArchive
     tickets: Tickets
     conversations: Conversations
+    channels: Channels
     withdrawals: Withdrawals
     dead_letters: DeadLetters
     settlement: Settlement
@@ -223,6 +227,8 @@ def build_broker(
     )
     inboxes = Inboxes(records, inbox_store, policy, arrivals, agents.near_names)
     conversations = Conversations(ConversationStore(redis, keys), records, inbox_store, clock)
+    channel_store = ChannelStore(redis, keys, activity_cap=policy.activity_cap)
+    channel_members = ChannelMembers(channel_store, agents.registered_at)
     withdrawals = Withdrawals(records, outgoing, inbox_store, visibility, clock)
     dead_letters = DeadLetters(records, inbox_store, policy)
     queue = MessageQueue(
@@ -284,6 +290,7 @@ def build_broker(
             near_names=agents.near_names,
             clock=clock,
         ),
+        channels=Channels(channel_store, channel_members, conversations, agents.near_names),
         withdrawals=withdrawals,
         dead_letters=dead_letters,
         settlement=Settlement(

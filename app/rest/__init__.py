@@ -12,6 +12,7 @@ from typing import Final
 from apiflask import APIBlueprint, APIFlask
 
 from app.rest.agents import agents
+from app.rest.channels import channels
 from app.rest.dead_letters import dead_letters
 from app.rest.direct_messages import direct_messages
 from app.rest.discovery import discovery
@@ -32,6 +33,7 @@ RESOURCES: Final[tuple[APIBlueprint, ...]] = (
     inboxes,
     threads,
     direct_messages,
+    channels,
     agents,
     dead_letters,
     recurring,

@@ -11,16 +11,15 @@ from app.json_document import answer
 from app.rest.messages import SEND_ERRORS, with_key
 from app.rest.operation import operation
 from app.schemas.direct_messages import (
-    BACK,
     DIRECT,
     FIND_DIRECT,
-    Back,
     DirectConversationsView,
     DirectHistoryView,
     FindDirect,
     conversations_view,
     direct_message_view,
 )
+from app.schemas.lists import BACK, Back
 from app.schemas.messages import IDEMPOTENCY_HEADER, AcceptedView, accepted
 from broker.kernel.ids import AgentId
 from broker.messaging.message import Draft

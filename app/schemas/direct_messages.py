@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TypedDict
 
-from app.schemas.fields import Identifier, Whole, agent_id_field, message_id_field
-from app.schemas.lists import page_limit
+from app.schemas.fields import Whole, agent_id_field
+from app.schemas.lists import TimedCursor
 from app.schemas.messages import ContentsView, SendShape, contents, moment
 from app.schemas.shape import QueryShape, Shape
 from broker.kernel.clock import rfc3339
 from broker.kernel.errors import FieldProblem
-from broker.kernel.ids import AGENT_ID_PATTERN, AgentId, MessageId
 from broker.messaging.conversation import direct_with
 from broker.messaging.conversation_store import Counterpart
 from broker.messaging.conversations import DirectConversation, DirectMessage
@@ -20,8 +19,6 @@ from broker.messaging.message import Draft
 
 _PAGE: Final = 50
 _MOST: Final = 100
-_HISTORY_PAGE: Final = 100
-_CURSOR_PATTERN: Final = rf"^[0-9]{{1,15}}:{AGENT_ID_PATTERN.removeprefix('^')}"
 
 
 class DirectShape(SendShape):
@@ -61,36 +58,15 @@ class FindDirectShape(QueryShape[FindDirect]):
     """Which direct conversations to list, the last used first."""
 
     limit = Whole(1, _MOST, description=f"At most so many; {_PAGE} where nothing is said.")
-    cursor = Identifier(
-        _CURSOR_PATTERN, "the cursor of a page before", description="Go on behind this one."
-    )
+    cursor = TimedCursor()
 
     def build(self, values: dict[str, Any]) -> FindDirect:
         """The page that is asked for."""
         before = None
         if "cursor" in values:
-            last_at, _, other = values["cursor"].partition(":")
-            before = Counterpart(other=AgentId(other), last_at=int(last_at))
+            last_at, other = TimedCursor.read(values["cursor"])
+            before = Counterpart(other=other, last_at=last_at)
         return FindDirect(limit=values.get("limit", _PAGE), before=before)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Back:
-    """A page of a history, from the newest back."""
-
-    limit: int
-    before: MessageId | None
-
-
-class BackShape(QueryShape[Back]):
-    """Which page of a history; without a cursor the newest one."""
-
-    limit = page_limit()
-    before = message_id_field(data_key="cursor", description="Go on with what came before.")
-
-    def build(self, values: dict[str, Any]) -> Back:
-        """The page that is asked for."""
-        return Back(limit=values.get("limit", _HISTORY_PAGE), before=values.get("before"))
 
 
 DirectConversationView = TypedDict(
@@ -144,7 +120,7 @@ def conversations_view(
             }
             for one in found
         ],
-        "cursor": None if last is None else f"{last.last_at}:{last.other}",
+        "cursor": None if last is None else TimedCursor.write(last.last_at, last.other),
     }
 
 
@@ -155,4 +131,3 @@ def direct_message_view(one: DirectMessage) -> DirectMessageView:
 
 DIRECT: Final = DirectShape()
 FIND_DIRECT: Final = FindDirectShape()
-BACK: Final = BackShape()

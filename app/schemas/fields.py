@@ -15,6 +15,7 @@ from app.schemas.kinds import Kind, Options
 from broker.kernel.clock import seconds_to_ms, to_ms
 from broker.kernel.ids import (
     AGENT_ID_PATTERN,
+    CHANNEL_ID_PATTERN,
     DEAD_LETTER_ID_PATTERN,
     INVITATION_ID_PATTERN,
     KEY_ID_PATTERN,
@@ -115,6 +116,14 @@ def agent_id_field(**options: Unpack[Options]) -> Identifier:
     """The id of an agent."""
     form = "an agent id: 1 to 128 of letters, digits, _ . @ ~ and -, the first a letter, digit or _"
     return Identifier(AGENT_ID_PATTERN, form, **options)
+
+
+def channel_id_field(**options: Unpack[Options]) -> Identifier:
+    """The id of a channel."""
+    form = (
+        "a channel id: 1 to 128 of letters, digits, _ . @ ~ and -, the first a letter, digit or _"
+    )
+    return Identifier(CHANNEL_ID_PATTERN, form, **options)
 
 
 def message_id_field(**options: Unpack[Options]) -> Identifier:

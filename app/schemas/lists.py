@@ -5,11 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict
 
-from app.schemas.fields import Choice, Line, Moment, Whole, agent_id_field, message_id_field
+from app.schemas.fields import (
+    Choice,
+    Identifier,
+    Line,
+    Moment,
+    Whole,
+    agent_id_field,
+    message_id_field,
+)
 from app.schemas.messages import MessageView, ReceiptView
 from app.schemas.shape import QueryShape
 from broker.kernel.events import DeliveryState
-from broker.kernel.ids import MessageId
+from broker.kernel.ids import AGENT_ID_PATTERN, AgentId, MessageId
 from broker.messaging.receipts import Listing
 
 _MAX_PAGE: Final = 1000
@@ -69,6 +77,47 @@ class PageShape(QueryShape[Page]):
         return Page(limit=values.get("limit", _PAGE), after=values.get("after"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Back:
+    """A page of a history, from the newest back."""
+
+    limit: int
+    before: MessageId | None
+
+
+class BackShape(QueryShape[Back]):
+    """Which page of a history; without a cursor the newest one."""
+
+    limit = page_limit()
+    before = message_id_field(data_key="cursor", description="Go on with what came before it.")
+
+    def build(self, values: dict[str, Any]) -> Back:
+        """The page that is asked for."""
+        return Back(limit=values.get("limit", _PAGE), before=values.get("before"))
+
+
+class TimedCursor(Identifier):
+    """Where a list of agents goes on that stands in the order of a time."""
+
+    _PATTERN: Final = rf"^[0-9]{{1,15}}:{AGENT_ID_PATTERN.removeprefix('^')}"
+
+    def __init__(self) -> None:
+        super().__init__(
+            self._PATTERN, "the cursor of a page before", description="Go on behind this one."
+        )
+
+    @staticmethod
+    def write(at: int, agent: AgentId) -> str:
+        """The cursor behind an agent and its time in ms."""
+        return f"{at}:{agent}"
+
+    @staticmethod
+    def read(cursor: str) -> tuple[int, AgentId]:
+        """The time in ms and the agent of a cursor."""
+        at, _, agent = cursor.partition(":")
+        return int(at), AgentId(agent)
+
+
 class MessagesView(TypedDict):
     """A page of messages; the cursor is null at the end."""
 
@@ -84,3 +133,4 @@ class ReceiptsView(TypedDict):
 
 FIND_MESSAGES: Final = FindMessagesShape()
 PAGE: Final = PageShape()
+BACK: Final = BackShape()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -302,6 +302,13 @@ class Agents:
         lowered = {name.lower(): name for name in names}
         near = difflib.get_close_matches(agent.lower(), lowered, n=_NEAR, cutoff=0.6)
         return tuple(lowered[name] for name in near)
+
+    def registered_at(self, agents: Sequence[AgentId]) -> list[int | None]:
+        """When (ms) each of these agents registered; None where one is not.
+
+        It tells an agent from another that took its id after it was deleted.
+        """
+        return self._store.registered_at(agents)
 
     def broadcast_audience(self) -> list[AgentId]:
         """Everyone that a broadcast means: all but the built-in agents."""

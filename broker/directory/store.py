@@ -54,6 +54,13 @@ class AgentStore:
         found = self._redis.commands([("HGETALL", self._keys.agent(agent)) for agent in agents])
         return [_fields(reply) for reply in found]
 
+    def registered_at(self, agents: Sequence[AgentId]) -> list[int | None]:
+        """When (ms) each of these agents registered; None where one is not. One trip for all."""
+        found = self._redis.commands(
+            [("HGET", self._keys.agent(agent), "registered_at") for agent in agents]
+        )
+        return [None if since is None else int(since) for since in found]
+
     def names(self) -> list[AgentId]:
         """The ids of all registered agents, sorted; one trip."""
         found = self._redis.commands(

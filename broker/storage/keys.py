@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from broker.kernel.ids import (
     AgentId,
+    ChannelId,
     InvitationId,
     KeyId,
     MessageId,
@@ -261,6 +262,27 @@ class Keys:
     def counterparts(self, agent: AgentId) -> str:
         """With whom an agent has direct messages, by when the last one was sent in ms."""
         return f"{self._of_agent(agent)}counterparts:{agent}"
+
+    # --- channels ---------------------------------------------------------------------------
+
+    def partition_of_channel(self, channel: ChannelId) -> Partition:
+        """Where all of a channel lies, its conversation too."""
+        return self.partition_for(f"channel:{channel}")
+
+    @_key(type="hash", lifetime="until deleted", owner="routing")
+    def channel(self, channel: ChannelId) -> str:
+        """A channel: owner, private, topic, created_at in ms, version of its membership."""
+        return f"{self._of_agent(f'channel:{channel}')}channel:{channel}"
+
+    @_key(type="zset", lifetime="until deleted", owner="routing")
+    def channel_members(self, channel: ChannelId) -> str:
+        """A channel's members by when they had registered in ms, which tells namesakes apart."""
+        return f"{self._of_agent(f'channel:{channel}')}channel_members:{channel}"
+
+    @_key(type="zset", lifetime="permanent", owner="routing")
+    def channels(self, partition: Partition) -> str:
+        """Ids of the partition's channels, all at score 0: in the order of their names."""
+        return f"{self._tags[partition]}channels"
 
     # --- agents -----------------------------------------------------------------------------
 

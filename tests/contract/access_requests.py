@@ -5,6 +5,7 @@ A new route joins by a line here; without one, the test of the matrix fails.
 
 from typing import Any, Final
 
+from broker.messaging.conversation import direct_with
 from tests.contract.access_scene import Ask, Prepare, Scene
 
 _NOTHING: Final = "nothing-of-the-kind"
@@ -66,6 +67,33 @@ def _of_paused(at: Scene) -> Ask:
     return Ask(path={"recurring_id": recurring})
 
 
+def _of_room(**body: Any) -> Prepare:
+    return lambda at: Ask(path={"channel_id": at.room()}, body=body or None)
+
+
+def _as_participant(*, member: bool) -> Prepare:
+    """The agent joins or leaves a public channel of its partner's."""
+
+    def ask(at: Scene) -> Ask:
+        room = at.room(owner=at.partner, private=False)
+        if member:
+            at.broker.channels.join(room, at.agent, None)
+        return Ask(path={"channel_id": room}, body={"agent_id": at.agent})
+
+    return ask
+
+
+def _removal(at: Scene) -> Ask:
+    room = at.room()
+    at.broker.channels.invite(room, at.partner, None)
+    return Ask(path={"channel_id": room, "agent_id": at.partner})
+
+
+def _direct_history(at: Scene) -> Ask:
+    message = at.sent(channel=direct_with(at.agent, at.partner))
+    return Ask(path={"agent_id": at.agent, "other_id": at.partner}, mark=message)
+
+
 REQUESTS: Final[dict[str, Prepare]] = {
     # messages
     "sendMessage": _from_agent(),
@@ -84,6 +112,21 @@ REQUESTS: Final[dict[str, Prepare]] = {
     "extendLease": _of_leased(seconds=60),
     "markRead": _read,
     "acknowledgeMessages": _acknowledge_many,
+    # conversations
+    "sendDirectMessage": _from_agent(),
+    "findDirectConversations": _of_agent(),
+    "getDirectHistory": _direct_history,
+    "createChannel": lambda at: Ask(body={"id": f"room-{at.agent}", "owner": at.agent}),
+    "findChannels": lambda at: Ask(query={"limit": "1000"}, mark=at.room()),
+    "getChannel": _of_room(),
+    "changeChannel": _of_room(topic="news"),
+    "deleteChannel": _of_room(),
+    "joinChannel": _as_participant(member=False),
+    "leaveChannel": _as_participant(member=True),
+    "findMembers": _of_room(),
+    "inviteMember": lambda at: Ask(path={"channel_id": at.room()}, body={"agent_id": at.partner}),
+    "removeMember": _removal,
+    "getChannelHistory": _of_room(),
     # agents
     "registerAgent": lambda at: Ask(body={"id": at.agent}),
     "findAgents": _plain(),

@@ -9,9 +9,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.access import Caller
-from broker.kernel.ids import AgentId, DeadLetterId, MessageId, RecurringId, new_id
+from broker.kernel.ids import AgentId, ChannelId, DeadLetterId, MessageId, RecurringId, new_id
 from broker.messaging.dead_letters import DeadLetterFilter
 from broker.messaging.recurring import RecurringRequest
+from broker.routing.channels import Definition
 from broker.wiring import Broker
 from tests.redis.stage import Stage, token
 
@@ -84,6 +85,13 @@ class Scene:
         template = self.stage.draft(self.partner, self.agent)
         request = RecurringRequest(template=template, schedule="interval:3600")
         return self.broker.recurring.create(request).id
+
+    def room(self, *, owner: AgentId | None = None, private: bool = True) -> ChannelId:
+        """A channel of the agent's, of which nobody else is a member; its id looks as if given."""
+        partition = self.broker.keys.partition_for(self.agent)
+        identifier = ChannelId(new_id("room", at_ms=self.stage.now(), partition=partition))
+        definition = Definition(id=identifier, owner=owner or self.agent, is_private=private)
+        return self.broker.channels.create(definition)[0].id
 
     # --- trying -----------------------------------------------------------------------------
 
