@@ -10,6 +10,8 @@ import signal
 import sys
 import time
 
+from broker.kernel.errors import BrokerError
+from broker.wiring import build_broker
 from config.lifeline import die_with_parent
 from config.settings import ROOT, Settings, load_settings
 from station import procfile
@@ -22,13 +24,35 @@ _READY = """\
 Waystation is ready at {url}
   data  {data}
   logs  {logs}
+"""
 
+_TRY_IT = """
 Try it:
   curl -X POST {url}/api/v1/agents/register -H 'Content-Type: application/json' -d '{{"id":"bob"}}'
   curl -X POST {url}/api/v1/messages -H 'Content-Type: application/json' \\
        -d '{{"from":"alice","to":"bob","body":"hello"}}'
   curl '{url}/api/v1/agents/bob/inbox?wait_seconds=5'
+"""
 
+_FIRST_KEY = """
+Callers need a token. This is the key of the first admin; it is shown now and never again:
+
+  {token}
+
+"""
+
+_NEEDS_KEY = """
+Callers need a token. An admin makes them; whoever has lost the admin's:
+  .venv/bin/python -m station.admin_key
+"""
+
+_TRY_WITH_KEY = """
+Make a key for an agent with it:
+  curl -X POST {url}/api/v1/keys -H "Authorization: Bearer $ADMIN_KEY" \\
+       -H 'Content-Type: application/json' -d '{{"name":"bob","scopes":["agent:bob"]}}'
+"""
+
+_STOP = """
 Ctrl-C stops it.
 """
 
@@ -46,9 +70,29 @@ def main() -> None:
         status, body = _ask(settings)
         if status == http.client.OK:
             _say(_READY.format(url=_url(settings), data=layout.data_dir, logs=layout.logs))
+            _say(_how_to_begin(settings) + _STOP)
             return
         time.sleep(_POLL_SECONDS)
     _say("\n".join(reasons(status, body, layout)) + "\n")
+
+
+def _how_to_begin(settings: Settings) -> str:
+    """Say what to try; where callers need a token, give out the first admin's, once ever.
+
+    It goes to the terminal alone: supervisord, which keeps logs, never sees this process's output.
+    """
+    url = _url(settings)
+    if not settings.auth_required:
+        return _TRY_IT.format(url=url)
+    if settings.admin_token is None:
+        try:
+            # Read again: the embedded Redis has said by now how it is reached.
+            issued = build_broker(load_settings()).identity.keys.create_first()
+        except BrokerError as error:
+            return f"\nThere is no admin key yet, and none could be made: {error.detail}\n"
+        if issued is not None:
+            return _FIRST_KEY.format(token=issued.token) + _TRY_WITH_KEY.format(url=url).lstrip()
+    return _NEEDS_KEY + _TRY_WITH_KEY.format(url=url)
 
 
 def _ask(settings: Settings) -> tuple[int, bytes]:

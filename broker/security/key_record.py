@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from broker.kernel.ids import KeyId
 from broker.security.principal import Principal
 from broker.security.scopes import principal_of
 from broker.security.tokens import same
+
+_NO_DIGEST: Final = "none"
+"""Stands for a secret that there is not; the digest of no token."""
 
 
 class KeyState(StrEnum):
@@ -53,8 +57,8 @@ class ApiKey:
         if self.state(now_ms) is not KeyState.ACTIVE:
             return None
         # Both are always compared, so that the time does not tell which one it was.
-        is_current = same(self.digest or "", digest)
-        is_previous = same(self.previous_digest or "", digest)
+        is_current = same(self.digest or _NO_DIGEST, digest)
+        is_previous = same(self.previous_digest or _NO_DIGEST, digest)
         ends = [self.expires_at] if self.expires_at is not None else []
         if is_previous and not is_current:
             if self.previous_until is None or self.previous_until <= now_ms:

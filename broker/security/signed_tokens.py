@@ -16,6 +16,9 @@ from broker.security.scopes import principal_of
 
 LEEWAY_SECONDS: Final = 30
 _MAX_NAME: Final = 200
+_LAST_SECOND: Final = 253_402_300_799
+"""Of the year 9999, the last that can be written as a time."""
+
 _REQUIRED: Final = ["aud", "exp", "sub"]
 
 FindKey = Callable[[str | None], VerificationKey | None]
@@ -67,7 +70,7 @@ class SignedTokens:
             # What a stranger puts into a token can fail in the library in many ways.
             return None
         name = claims["sub"]
-        if not name.isprintable() or not 1 <= len(name) <= _MAX_NAME:
+        if not name.isprintable() or not 1 <= len(name) <= _MAX_NAME or ends_at > _LAST_SECOND:
             return None
         return principal_of(f"jwt:{name}", _scopes(claims), ends_at * MILLISECONDS)
 
