@@ -22,6 +22,7 @@ _SCHEMAS: Final = "#/components/schemas/"
 _PATH_PARAMETERS: Final = {
     "agent_id": {"type": "string", "pattern": AGENT_ID_PATTERN},
     "message_id": {"type": "string", "pattern": MESSAGE_ID_PATTERN},
+    "ticket_id": {"type": "string", "pattern": MESSAGE_ID_PATTERN},
     "dead_letter_id": {"type": "string", "pattern": DEAD_LETTER_ID_PATTERN},
     "key_id": {"type": "string", "pattern": KEY_ID_PATTERN},
     "invitation_id": {"type": "string", "pattern": INVITATION_ID_PATTERN},

@@ -21,6 +21,7 @@ from app.rest.messages import messages
 from app.rest.operations import operations, probes
 from app.rest.recurring import recurring
 from app.rest.threads import threads
+from app.rest.tickets import tickets
 
 PREFIX: Final = "/api/v1"
 OTHER_PREFIXES: Final = {"under_api": "/api", "at_root": ""}
@@ -30,6 +31,7 @@ RESOURCES: Final[tuple[APIBlueprint, ...]] = (
     messages,
     inboxes,
     threads,
+    tickets,
     agents,
     dead_letters,
     recurring,

@@ -47,7 +47,7 @@ _EXAMPLE: Final = {
     "priority": "high",
     "idempotency_key": "pr-12",
 }
-_SEND_ERRORS: Final = (
+SEND_ERRORS: Final = (
     "unknown_agent",
     "idempotency_conflict",
     "stale_epoch",
@@ -64,7 +64,7 @@ _SEND_ERRORS: Final = (
     headers=IDEMPOTENCY_HEADER,
     example=_EXAMPLE,
     answers={202: AcceptedView, 200: AcceptedView},
-    errors=_SEND_ERRORS,
+    errors=SEND_ERRORS,
 )
 def send(body: Draft, headers: str | None) -> Response:
     """Send a message.
@@ -72,7 +72,7 @@ def send(body: Draft, headers: str | None) -> Response:
     202: it is on disk and will be routed. 200: a repeat of an idempotency key; the first
     message's answer, nothing new was stored.
     """
-    result = broker().queue.send(_with_key(body, headers), viewer())
+    result = broker().queue.send(with_key(body, headers), viewer())
     return answer(accepted(result), 202 if result.created else 200)
 
 
@@ -84,11 +84,11 @@ def send(body: Draft, headers: str | None) -> Response:
     headers=IDEMPOTENCY_HEADER,
     example={"from": "alice", "body": "deploying in five minutes"},
     answers={202: AcceptedView, 200: AcceptedView},
-    errors=_SEND_ERRORS,
+    errors=SEND_ERRORS,
 )
 def broadcast(body: Draft, headers: str | None) -> Response:
     """Send a message to everyone, or to the targets that it names."""
-    result = broker().queue.send(_with_key(body, headers), viewer())
+    result = broker().queue.send(with_key(body, headers), viewer())
     return answer(accepted(result), 202 if result.created else 200)
 
 
@@ -158,7 +158,7 @@ def receipts(message_id: MessageId) -> Response:
     return answer(ReceiptsView(receipts=[receipt(one) for one in found]))
 
 
-def _with_key(draft: Draft, header: str | None) -> Draft:
+def with_key(draft: Draft, header: str | None) -> Draft:
     """The draft with the key of the `Idempotency-Key` header, which equals the field."""
     if header is None or header == draft.idempotency_key:
         return draft
