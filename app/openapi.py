@@ -25,6 +25,7 @@ _PATH_PARAMETERS: Final = {
     "channel_id": {"type": "string", "pattern": CHANNEL_ID_PATTERN},
     "other_id": {"type": "string", "pattern": AGENT_ID_PATTERN},
     "message_id": {"type": "string", "pattern": MESSAGE_ID_PATTERN},
+    "ticket_id": {"type": "string", "pattern": MESSAGE_ID_PATTERN},
     "dead_letter_id": {"type": "string", "pattern": DEAD_LETTER_ID_PATTERN},
     "key_id": {"type": "string", "pattern": KEY_ID_PATTERN},
     "invitation_id": {"type": "string", "pattern": INVITATION_ID_PATTERN},

@@ -22,6 +22,7 @@ from app.schemas.fields import (
     message_id_field,
     recurring_id_field,
 )
+from app.schemas.tickets import ticket_id_field
 from broker.kernel.errors import (
     BrokerError,
     DeadLetterNotFoundError,
@@ -33,6 +34,7 @@ from broker.kernel.errors import (
     RecurringNotFoundError,
 )
 from broker.kernel.ids import MESSAGE_ID_PATTERN
+from broker.messaging.tickets import TicketNotFoundError
 
 
 def _invalid(_: str, problem: FieldProblem) -> BrokerError:
@@ -59,6 +61,7 @@ PARAMETERS: Final = {
     "channel_id": _Parameter(channel_id_field(required=True), _invalid),
     "other_id": _Parameter(agent_id_field(required=True), _invalid),
     "thread_id": _Parameter(Line(required=True), _invalid),
+    "ticket_id": _Parameter(ticket_id_field(required=True), _unknown(TicketNotFoundError)),
     "message_id": _Parameter(message_id_field(required=True), _unknown(MessageNotFoundError)),
     "dead_letter_id": _Parameter(
         dead_letter_id_field(required=True), _unknown(DeadLetterNotFoundError)

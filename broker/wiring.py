@@ -285,6 +285,7 @@ def build_broker(
             TicketStore(outgoing, policy),
             relations,
             queue,
+            visibility=visibility,
             arrivals=arrivals,
             receipts=archive.receipts,
             near_names=agents.near_names,

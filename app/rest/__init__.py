@@ -23,6 +23,7 @@ from app.rest.messages import messages
 from app.rest.operations import operations, probes
 from app.rest.recurring import recurring
 from app.rest.threads import threads
+from app.rest.tickets import tickets
 
 PREFIX: Final = "/api/v1"
 OTHER_PREFIXES: Final = {"under_api": "/api", "at_root": ""}
@@ -34,6 +35,7 @@ RESOURCES: Final[tuple[APIBlueprint, ...]] = (
     threads,
     direct_messages,
     channels,
+    tickets,
     agents,
     dead_letters,
     recurring,

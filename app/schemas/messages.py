@@ -154,6 +154,7 @@ class DeliveredView(SaidView):
     lease: LeaseView | None
     correlation_id: NotRequired[str]
     expects_reply: NotRequired[bool]
+    timeout_at: NotRequired[str]
 
 
 class ContentsView(SaidView):
@@ -216,6 +217,8 @@ def delivered(one: Delivered) -> DeliveredView:
         view["correlation_id"] = message.correlation_id
     if message.expects_reply:
         view["expects_reply"] = True
+    if message.timeout_at is not None:
+        view["timeout_at"] = rfc3339(message.timeout_at)
     return view
 
 
@@ -271,8 +274,8 @@ def _said(message: Message) -> SaidView:
         "priority": display(message.priority),
         "subject": message.subject,
         "body": message.body,
-        "payload": _json(message.payload),
-        "meta": _json(message.meta),
+        "payload": raw_json(message.payload),
+        "meta": raw_json(message.meta),
         "channel": message.channel,
     }
 
@@ -281,5 +284,6 @@ def _to(message: Message) -> str | list[str]:
     return message.to[0] if len(message.to) == 1 else list(message.to)
 
 
-def _json(text: JsonText | None) -> JsonView:
+def raw_json(text: JsonText | None) -> JsonView:
+    """JSON as it came; encode with `msgspec.json`."""
     return None if text is None else msgspec.Raw(text)

@@ -11,6 +11,7 @@ from app.errors import MalformedError, problem
 from app.schemas import messages
 from app.schemas.deliveries import ExtendedView, RejectedView, StateView
 from app.schemas.messages import LeaseView, moment
+from app.schemas.tickets import responded
 from app.websocket import frames
 from app.websocket.client import Client
 from app.websocket.endings import GARBLED, Ending, ending_by
@@ -27,6 +28,7 @@ from broker.kernel.errors import (
 from broker.kernel.events import DeliveryState
 from broker.messaging.delivery import Acknowledgement
 from broker.messaging.message import Draft
+from broker.messaging.ticket import Response
 from broker.wiring import Broker
 
 Answer = dict[str, Any]
@@ -152,6 +154,8 @@ class Answers:
                     self._client.window.finish(message, token)
                 case Nack(id=message, lease_token=token) | Extend(id=message, lease_token=token):
                     self._client.window.finish(message, token)
+                case Response(ticket_id=message, lease_token=held) if held is not None:
+                    self._client.window.finish(message, held)
         return refusal(asked.ref, error)
 
     def _ensure_begun(self) -> None:
@@ -169,6 +173,8 @@ class Answers:
                 return messages.accepted(
                     self._broker.queue.send(signed, self._client.standing.viewer)
                 )
+            case Response():
+                return self._reply(frame)
             case Heartbeat():
                 return self._heartbeat(frame)
             case Credit():
@@ -207,6 +213,12 @@ class Answers:
         client.window.extend(extend.id, extend.lease_token, ends_at)
         lease = LeaseView(token=extend.lease_token, expires_at=rfc3339(ends_at))
         return ExtendedView(id=extend.id, lease=lease)
+
+    def _reply(self, response: Response) -> View:
+        client = self._client
+        replied = self._broker.tickets.reply(replace(response, epoch=client.epoch))
+        client.window.finish(response.ticket_id, response.lease_token)
+        return responded(response.ticket_id, replied)
 
     def _heartbeat(self, heartbeat: Heartbeat) -> View:
         client = self._client

@@ -17,11 +17,13 @@ from app.schemas.fields import Line, Whole, message_id_field
 from app.schemas.kinds import Kind
 from app.schemas.messages import SEND
 from app.schemas.shape import Shape
+from app.schemas.tickets import RespondShape, ticket_id_field
 from app.websocket.window import DEFAULT_CREDIT, MAX_CREDIT
 from broker.kernel.errors import FieldProblem, ForbiddenError, InvalidFieldsError
 from broker.kernel.ids import AgentId, LeaseToken, MessageId
 from broker.messaging.delivery import Acknowledgement
 from broker.messaging.message import Draft
+from broker.messaging.ticket import Response
 
 Ref = str | int
 """What ties an answer to its question; the client's own."""
@@ -73,7 +75,7 @@ class Credit:
     more: int
 
 
-Frame = Hello | Acknowledgement | Nack | Extend | Draft | Heartbeat | Credit
+Frame = Hello | Acknowledgement | Nack | Extend | Draft | Response | Heartbeat | Credit
 
 
 class _HelloShape(Shape[Hello]):
@@ -107,6 +109,15 @@ class _ExtendShape(ExtendShape):
 
     def build(self, values: dict[str, Any]) -> Extend:  # type: ignore[override] # see above
         return Extend(**values)
+
+
+class _ReplyShape(RespondShape):
+    """What REST takes, but for the session: the connection knows it."""
+
+    class Meta(RespondShape.Meta):
+        exclude = ("epoch",)
+
+    ticket_id = ticket_id_field(required=True, data_key="id")
 
 
 class _HeartbeatShape(Shape[Heartbeat]):
@@ -147,6 +158,7 @@ FRAMES: Final[dict[str, Shape[Any]]] = {
     "nack": _NackShape(),
     "extend": _ExtendShape(),
     "send": _SendShape(),
+    "reply": _ReplyShape(),
     "heartbeat": _HeartbeatShape(),
     "credit": _CreditShape(),
 }
@@ -186,14 +198,24 @@ def read(document: dict[str, Any], agent: AgentId) -> Frame:
     message = document.get("message")
     if isinstance(message, dict):
         message.setdefault("from", agent)
+    if kind == "reply":
+        document.setdefault("agent_id", agent)
     frame: Frame = shape.read(document)
-    if isinstance(frame, Draft) and frame.sender != agent:
+    if isinstance(frame, Draft):
+        _require(agent, frame.sender, "message.from")
+    elif isinstance(frame, Response):
+        _require(agent, frame.agent_id, "agent_id")
+    return frame
+
+
+def _require(agent: AgentId, said: AgentId, field: str) -> None:
+    """Let nobody speak for another than the agent whose connection it is."""
+    if said != agent:
         problem = f"must be {agent}, whose connection this is, or left out"
         raise ForbiddenError(
             f"This connection speaks for {agent} alone.",
-            problems=[FieldProblem(field="message.from", message=problem)],
+            problems=[FieldProblem(field=field, message=problem)],
         )
-    return frame
 
 
 def _invalid(field: str, problem: str) -> InvalidFieldsError:

@@ -61,10 +61,13 @@ class Window:
         if pushed is not None and pushed.token == token:
             pushed.ends_at = ends_at
 
-    def finish(self, message: MessageId, token: LeaseToken) -> None:
-        """The client is done with a message, or its lease turned out to have ended."""
+    def finish(self, message: MessageId, token: LeaseToken | None) -> None:
+        """The client is done with a message, or its lease turned out to have ended.
+
+        Without a token, whichever lease it had.
+        """
         pushed = self._pushed.get(message)
-        if pushed is not None and pushed.token == token:
+        if pushed is not None and token in {None, pushed.token}:
             del self._pushed[message]
 
     def to_give_back(self) -> list[Acknowledgement]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from broker.kernel.clock import MILLISECONDS, Clock
@@ -22,6 +22,7 @@ from broker.kernel.errors import (
 )
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, MessageId, created_ms
+from broker.kernel.viewer import EVERYONE, Viewer, includes
 from broker.messaging.arrivals import Arrivals
 from broker.messaging.delivery import Receipt, receipt_from
 from broker.messaging.inbox_store import InboxStore
@@ -37,6 +38,7 @@ from broker.messaging.ticket import (
     ticket_state,
 )
 from broker.messaging.ticket_store import TicketStore
+from broker.messaging.visibility import Visibility
 from broker.storage.scripts import Outcome, whole
 
 # An arrival may be announced while its listener is reconnecting: look again at least this often.
@@ -52,9 +54,6 @@ _OWING: Final = frozenset(
 )
 # A dead letter may be retried, and then it is owed again.
 _MAY_OWE: Final = _OWING | {DeliveryState.DEAD}
-
-Seen = Collection[AgentId] | None
-"""The agents as whom somebody asks; None for an operator, who sees everything."""
 
 
 class TicketNotFoundError(NotFoundError):
@@ -74,6 +73,7 @@ class Tickets:
         relations: Relations,
         queue: MessageQueue,
         *,
+        visibility: Visibility,
         arrivals: Arrivals,
         receipts: Callable[[MessageId], list[Receipt]],
         near_names: Callable[[AgentId], tuple[AgentId, ...]],
@@ -85,6 +85,7 @@ class Tickets:
         self._store = store
         self._relations = relations
         self._queue = queue
+        self._visibility = visibility
         self._arrivals = arrivals
         self._receipts = receipts
         self._near_names = near_names
@@ -150,7 +151,7 @@ class Tickets:
     def get(
         self,
         identifier: MessageId,
-        seen_by: Seen = None,
+        viewer: Viewer = EVERYONE,
         *,
         limit: int = _FIRST_REPLIES,
         after: MessageId | None = None,
@@ -159,13 +160,13 @@ class Tickets:
 
         Who is only a recipient sees its own replies. Raises `TicketNotFoundError`.
         """
-        ticket = self._visible(identifier, seen_by)
-        return self._shown(ticket, seen_by, limit=limit, after=after)
+        ticket = self._visible(identifier, viewer)
+        return self._shown(ticket, viewer, limit=limit, after=after)
 
     def wait(
         self,
         identifier: MessageId,
-        seen_by: Seen = None,
+        viewer: Viewer = EVERYONE,
         *,
         wait_seconds: float,
         stop: threading.Event | None = None,
@@ -175,14 +176,14 @@ class Tickets:
         What there is by then after `wait_seconds`, or when `stop` is set. Raises
         `TicketNotFoundError`.
         """
-        ticket = self._visible(identifier, seen_by)
+        ticket = self._visible(identifier, viewer)
         deadline = time.monotonic() + wait_seconds
         while True:
             with self._arrivals.watch(ticket.sender) as arrival:
                 answers = self._answers([ticket])[0]
                 left = self._awaited_seconds(ticket, answers, deadline)
                 if left <= 0 or (stop is not None and stop.is_set()):
-                    return self._shown(ticket, seen_by)
+                    return self._shown(ticket, viewer)
                 arrival.wait(min(left, _RECHECK_SECONDS))
 
     def _awaited_seconds(
@@ -254,11 +255,9 @@ class Tickets:
             raise _unknown(identifier)
         return message
 
-    def _visible(self, identifier: MessageId, seen_by: Seen) -> Message:
+    def _visible(self, identifier: MessageId, viewer: Viewer) -> Message:
         ticket = self._ticket(identifier)
-        if seen_by is None or ticket.sender in seen_by:
-            return ticket
-        if not self._store.recipients_among([(ticket, seen_by)])[0]:
+        if not self._visibility.sees(viewer, ticket):
             raise _unknown(identifier)
         return ticket
 
@@ -285,7 +284,7 @@ class Tickets:
     def _shown(
         self,
         ticket: Message,
-        seen_by: Seen,
+        viewer: Viewer,
         *,
         limit: int = _FIRST_REPLIES,
         after: MessageId | None = None,
@@ -294,8 +293,8 @@ class Tickets:
         responded_at = answers[0].at if answers else None
         delivered = [receipt.delivered_at for receipt in self._receipts(ticket.id)]
         delivered_at = min((at for at in delivered if at is not None), default=None)
-        if seen_by is not None and ticket.sender not in seen_by:
-            answers = [one for one in answers if one.sender in seen_by]
+        if not includes(viewer, ticket.sender):
+            answers = [one for one in answers if includes(viewer, one.sender)]
         count = len(answers)
         if after is not None:
             passed = (created_ms(after), after)

@@ -47,6 +47,24 @@ def _read(at: Scene) -> Ask:
     return Ask(path={"message_id": at.received()}, body={"agent_id": at.agent})
 
 
+def _of_ticket(at: Scene) -> Ask:
+    return Ask(path={"ticket_id": at.sent(expects_reply=True)})
+
+
+def _awaited(at: Scene) -> Ask:
+    ask = _of_ticket(at)
+    return Ask(path=ask.path, query={"timeout_seconds": "0"})
+
+
+def _reply(at: Scene) -> Ask:
+    ticket = at.received(expects_reply=True)
+    return Ask(body={"ticket_id": ticket, "agent_id": at.agent, "response": "yes"})
+
+
+def _asking(at: Scene) -> Ask:
+    return Ask(path={"agent_id": at.partner}, body={"from": at.agent, "body": "well?"})
+
+
 def _acknowledge_many(at: Scene) -> Ask:
     message, held = at.leased()
     acks = [{"id": message, "lease_token": held["lease_token"]}]
@@ -104,6 +122,13 @@ REQUESTS: Final[dict[str, Prepare]] = {
     "cancelMessage": _of_sent,
     "getReceipts": _of_sent,
     "getThread": lambda at: Ask(path={"thread_id": at.sent()}),
+    # tickets
+    "askAgent": _asking,
+    "replyToTicket": _reply,
+    "getTicket": _of_ticket,
+    "getReplies": _of_ticket,
+    "awaitReply": _awaited,
+    "findPendingTickets": _of_agent(),
     # inboxes
     "fetchInbox": _of_agent(),
     "fetchInboxByAgent": _of_agent(),

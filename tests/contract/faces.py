@@ -53,6 +53,9 @@ class Face(Protocol):
     def nack(self, agent: str, message: Document, **fields: Any) -> Document:
         """Give a fetched message back."""
 
+    def reply(self, agent: str, ticket: Document, response: object, **fields: Any) -> Document:
+        """Answer a fetched ticket, and have the reply routed; what the replier is answered."""
+
     def get(self, path: str, **query: Any) -> Document:
         """Read something; there is one way to do so."""
 
@@ -119,6 +122,12 @@ class Http:
     def nack(self, agent: str, message: Document, **fields: Any) -> Document:
         return self.about(agent, message, "nack", **fields)
 
+    def reply(self, agent: str, ticket: Document, response: object, **fields: Any) -> Document:
+        answer = {"lease_token": ticket["lease"]["token"], "response": response} | fields
+        replied = self.post("/replies", {"ticket_id": ticket["id"], "agent_id": agent} | answer)
+        self.server.broker.router.drain()
+        return replied
+
     def about(self, agent: str, message: Document, verb: str, **fields: Any) -> Document:
         """Ask for something to be done with a fetched message."""
         held = {"agent_id": agent, "lease_token": message["lease"]["token"]}
@@ -164,6 +173,11 @@ class WebSocket(Http):
 
     def nothing_for(self, agent: str) -> bool:
         return self.connection(agent).pushed_meanwhile() == []
+
+    def reply(self, agent: str, ticket: Document, response: object, **fields: Any) -> Document:
+        replied = self.about(agent, ticket, "reply", response=response, **fields)
+        self.server.broker.router.drain()
+        return replied
 
     def about(self, agent: str, message: Document, verb: str, **fields: Any) -> Document:
         return _granted(self.connection(agent).about(message, verb, **fields))
