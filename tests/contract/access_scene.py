@@ -9,14 +9,25 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.access import Caller
-from broker.kernel.ids import AgentId, DeadLetterId, MessageId, RecurringId, new_id
+from broker.kernel.ids import (
+    AgentId,
+    DeadLetterId,
+    InvitationId,
+    KeyId,
+    MessageId,
+    RecurringId,
+    new_id,
+)
 from broker.messaging.dead_letters import DeadLetterFilter
 from broker.messaging.recurring import RecurringRequest
+from broker.security.api_keys import NewKey
+from broker.security.invitations import NewInvitation
 from broker.wiring import Broker
-from tests.redis.stage import Stage, token
+from tests.redis.stage import HOUR_MS, Stage, token
 
 # What a key is called by stands behind its hash tag, `{namespace:pNN}:` or `{namespace}:`.
-_PASSING = {b"api_key", b"probe", b"bell", b"drainer", b"taken"}
+_KEY = b"api_key"
+_PASSING = {b"probe", b"bell", b"drainer", b"taken"}
 _ID = re.compile(r"\b[a-z]+_[0-7][0-9A-HJKMNP-TV-Z]{25}\b")
 
 
@@ -85,6 +96,16 @@ class Scene:
         request = RecurringRequest(template=template, schedule="interval:3600")
         return self.broker.recurring.create(request).id
 
+    def key(self) -> KeyId:
+        """A key of somebody's."""
+        wanted = NewKey(name="somebody", scopes=(f"agent:{self.partner}",))
+        return self.broker.identity.keys.create(wanted, created_by="test").key.id
+
+    def invitation(self) -> InvitationId:
+        """An invitation that an admin made."""
+        wanted = NewInvitation(pattern="*", uses=1, expires_in_ms=HOUR_MS)
+        return self.broker.identity.invitations.create(wanted, created_by="test").invitation.id
+
     # --- trying -----------------------------------------------------------------------------
 
     def call(self, caller: Caller, call: str, ask: Ask) -> TestResponse:
@@ -114,14 +135,31 @@ class Scene:
             ask, path={name: _ID.sub(another, value) for name, value in ask.path.items()}
         )
 
-    def snapshot(self) -> dict[bytes, bytes]:
-        """All that the station holds, but for when keys were used, and what ends by itself."""
+    # --- looking ----------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[bytes, object]:
+        """All that the station holds, but for what ends by itself."""
         redis = self.broker.redis
         every = redis.client.scan_iter(match=f"{{{self.broker.keys.namespace}*", count=1000)
-        names = sorted(
-            name for name in every if name.partition(b"}:")[2].split(b":")[0] not in _PASSING
+        names = [name for name in every if _kind(name) not in _PASSING]
+        held = redis.commands(
+            [("HGETALL" if _kind(name) == _KEY else "DUMP", name) for name in names]
         )
-        return dict(zip(names, redis.commands([("DUMP", name) for name in names]), strict=True))
+        return {
+            name: _without_use(value) if _kind(name) == _KEY else value
+            for name, value in zip(names, held, strict=True)
+        }
+
+
+def _kind(name: bytes) -> bytes:
+    """What stands behind the hash tag of a key, `{namespace:pNN}:` or `{namespace}:`."""
+    return name.partition(b"}:")[2].split(b":")[0]
+
+
+def _without_use(key: Any) -> dict[bytes, bytes]:
+    """A caller's key but for when it was last used, which is noted beside the call."""
+    pairs = key.items() if isinstance(key, dict) else zip(key[::2], key[1::2], strict=True)
+    return {field: value for field, value in pairs if field != b"last_used_at"}
 
 
 def without_ids(response: TestResponse) -> str:
