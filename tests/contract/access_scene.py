@@ -20,7 +20,7 @@ from broker.kernel.ids import (
 )
 from broker.messaging.dead_letters import DeadLetterFilter
 from broker.messaging.recurring import RecurringRequest
-from broker.security.api_keys import NewKey
+from broker.security.api_keys import Issued, NewKey
 from broker.security.invitations import NewInvitation
 from broker.wiring import Broker
 from tests.redis.stage import HOUR_MS, Stage, token
@@ -50,16 +50,19 @@ class Scene:
     `stranger` has nothing to do with either.
     """
 
-    def __init__(
-        self, stage: Stage, client: FlaskClient, name: str, tokens: Mapping[Caller, str]
-    ) -> None:
+    def __init__(self, stage: Stage, client: FlaskClient, name: str) -> None:
         self.stage = stage
         self.broker: Broker = stage.broker
         self.agent = AgentId(f"agent-{name}")
         self.partner = AgentId(f"partner-{name}")
         self.stranger = AgentId(f"stranger-{name}")
         self._client = client
-        self._tokens = tokens
+        self._tokens = {
+            Caller.ANOTHER: issue(self.broker, f"agent:{self.stranger}").token,
+            Caller.ITSELF: issue(self.broker, f"agent:{self.agent}").token,
+            Caller.OPERATOR: issue(self.broker, "operator").token,
+            Caller.ADMIN: issue(self.broker, "admin").token,
+        }
         stage.register(self.agent, self.partner, self.stranger)
 
     # --- the agent's things -----------------------------------------------------------------
@@ -98,8 +101,7 @@ class Scene:
 
     def key(self) -> KeyId:
         """A key of somebody's."""
-        wanted = NewKey(name="somebody", scopes=(f"agent:{self.partner}",))
-        return self.broker.identity.keys.create(wanted, created_by="test").key.id
+        return issue(self.broker, f"agent:{self.partner}").key.id
 
     def invitation(self) -> InvitationId:
         """An invitation that an admin made."""
@@ -110,11 +112,13 @@ class Scene:
 
     def call(self, caller: Caller, call: str, ask: Ask) -> TestResponse:
         """Have a caller carry out a call of the table, spelt `METHOD /path/{parameter}`."""
+        return self.call_with(self._tokens.get(caller), call, ask)
+
+    def call_with(self, token: str | None, call: str, ask: Ask) -> TestResponse:
+        """Have whoever bears a token do so."""
         method, path = call.split(" ")
         options: dict[str, Any] = {} if ask.body is None else {"json": ask.body}
-        headers = {}
-        if caller in self._tokens:
-            headers["Authorization"] = f"Bearer {self._tokens[caller]}"
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         return self._client.open(
             path.format(**ask.path),
             method=method,
@@ -167,4 +171,11 @@ def without_ids(response: TestResponse) -> str:
     return _ID.sub("…", response.text)
 
 
+def issue(broker: Broker, *scopes: str, **fields: Any) -> Issued:
+    """Make a key."""
+    wanted = NewKey(name="of a test", scopes=scopes, **fields)
+    return broker.identity.keys.create(wanted, created_by="test")
+
+
+MakeScene = Callable[[], Scene]
 Prepare = Callable[[Scene], Ask]
