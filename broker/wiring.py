@@ -209,8 +209,7 @@ def build_broker(
     records = RecordStore(redis, keys)
     outgoing = OutgoingStore(redis, keys, policy)
     inbox_store = InboxStore(redis, keys, policy)
-    # No agent reads a channel that it has not been sent, as long as there are no channels.
-    visibility = Visibility(inbox_store, reads_channel=lambda _agent, _channel: False)
+    visibility = Visibility(inbox_store, read_channels=lambda _agents, _channels: ())
     relations = Relations(redis, keys, policy)
     admissions = Admissions(outgoing.admissions)
     arrivals = Arrivals(subscriber(settings.redis_url), keys)

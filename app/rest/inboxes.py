@@ -31,6 +31,7 @@ from app.schemas.deliveries import (
     StateView,
 )
 from app.schemas.messages import delivered, moment
+from app.standing import Standing
 from broker.kernel.clock import rfc3339
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, MessageId
@@ -52,6 +53,7 @@ def _fetched(agent_id: AgentId, query: Fetch) -> Response:
             wait_seconds=query.wait_ms / 1000,
             epoch=query.epoch,
             stop=context().stopping,
+            check=Standing.of_caller(agent_id).check,
         )
     )
     return answer(InboxView(messages=[delivered(one) for one in found]))

@@ -38,13 +38,12 @@ from flask_sock import Sock
 
 from app.access import AS_PATH_AGENT, Access
 from app.context import AppContext
-from app.identity import principal, proof
+from app.standing import Standing
 from app.websocket.channel import Channel, Socket
 from app.websocket.client import Client
 from app.websocket.connections import Connections
 from app.websocket.handshake import admit
 from app.websocket.session import Session, Terms
-from app.websocket.standing import Standing
 from broker.kernel.ids import AgentId
 
 PATH: Final = "/ws/{agent_id}"
@@ -77,8 +76,8 @@ def register(app: Flask, context: AppContext) -> None:
 
     @sock.route("/ws/<agent_id>", bp=blueprint)  # type: ignore[untyped-decorator]
     def serve(ws: Socket, agent_id: str) -> None:
-        standing = Standing(AgentId(agent_id), principal(), proof())
-        client = Client(agent=AgentId(agent_id), standing=standing)
+        agent = AgentId(agent_id)
+        client = Client(agent=agent, standing=Standing.of_caller(agent))
         Session(Channel(ws), client, context.broker, connections, terms).run()
 
     app.config["SOCK_SERVER_OPTIONS"] = {

@@ -66,11 +66,13 @@ class Inboxes:
         epoch: int | None = None,
         holder: str = "",
         stop: threading.Event | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> list[Delivered]:
         """Hand out the first messages, waiting for one if there is none.
 
         Raises `UnknownAgentError`, `StaleEpochError`; `InvalidFieldsError` for a lease that is
-        longer than the station gives. `stop` ends the wait early.
+        longer than the station gives. `stop` ends the wait early; `check` raises what ends it where
+        the reader may read no longer.
         """
         self._check_length(lease_ms, "lease_seconds")
         if wait_seconds <= 0:
@@ -83,6 +85,7 @@ class Inboxes:
                 if delivered or remaining <= 0 or (stop is not None and stop.is_set()):
                     return delivered
                 arrival.wait(min(remaining, _RECHECK_SECONDS))
+            check()
 
     def _lease_now(
         self,

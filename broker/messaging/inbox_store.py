@@ -128,6 +128,24 @@ class InboxStore:
         )
         return [found[index] or found[index + 1] for index in range(0, len(found), 2)]
 
+    def reached(
+        self, messages: Sequence[MessageId], agents: Sequence[AgentId]
+    ) -> dict[MessageId, list[AgentId]]:
+        """Whom of these agents each message has reached; one trip for all."""
+        if not messages:
+            return {}
+        found = self.redis.commands(
+            [("HMGET", key, *messages) for key in self._received_keys(agents)]
+        )
+        return {
+            message: [
+                agent
+                for index, agent in enumerate(agents)
+                if found[2 * index][position] or found[2 * index + 1][position]
+            ]
+            for position, message in enumerate(messages)
+        }
+
     def received_counts(self, agents: Iterable[AgentId]) -> list[int]:
         """How many messages each of these agents has received, as far as receipts are kept."""
         found = self.redis.commands([("HLEN", key) for key in self._received_keys(agents)])

@@ -17,11 +17,12 @@ from broker.messaging.message import Envelope
 # What an agent has received lies in no order of time. Up to so many ids are fetched to be put in
 # one; who has more is so busy that a scan of all messages meets its own often enough.
 _RECEIVED_AT_MOST: Final = 20_000
+_CHANNEL: Final = "channel:"
 
 _Message = TypeVar("_Message", bound=Envelope)
 
-ReadsChannel = Callable[[AgentId, str], bool]
-"""Whether an agent may read what is posted to a channel."""
+ReadChannels = Callable[[Collection[AgentId], Collection[str]], Collection[str]]
+"""Those of the channels that one of the agents may read."""
 
 
 def may_see(viewer: Viewer, message: Envelope, readers: Collection[AgentId]) -> bool:
@@ -32,32 +33,29 @@ def may_see(viewer: Viewer, message: Envelope, readers: Collection[AgentId]) -> 
 class Visibility:
     """Finds out whom messages have reached, for viewers who may not see everything."""
 
-    def __init__(self, inboxes: InboxStore, reads_channel: ReadsChannel) -> None:
+    def __init__(self, inboxes: InboxStore, read_channels: ReadChannels) -> None:
         self._inboxes = inboxes
-        self._reads_channel = reads_channel
+        self._read_channels = read_channels
 
     def sees(self, viewer: Viewer, message: Envelope) -> bool:
         """Whether the viewer may see this message."""
         return bool(self.visible(viewer, [message]))
 
     def visible(self, viewer: Viewer, messages: Sequence[_Message]) -> list[_Message]:
-        """Those of the messages that the viewer may see; at most one trip for all."""
+        """Those of the messages that the viewer may see; at most two trips for all."""
         if viewer is None:
             return list(messages)
         agents = sorted(viewer)
-        asked = [message for message in messages if not may_see(viewer, message, ())]
-        reached = iter(
-            self._inboxes.deliveries([(message.id, agent) for message in asked for agent in agents])
-        )
-        readers = {
-            message.id: [
-                agent
-                for agent in agents
-                if next(reached) is not None or self._is_channel_of(message, agent)
-            ]
-            for message in asked
-        }
-        return [one for one in messages if may_see(viewer, one, readers.get(one.id, ()))]
+        asked = [one for one in messages if not may_see(viewer, one, ())]
+        reached = self._inboxes.reached([one.id for one in asked], agents)
+        channels = {channel for one in asked if not reached[one.id] for channel in _channels(one)}
+        read = self._read_channels(agents, channels) if channels else ()
+        return [
+            one
+            for one in messages
+            if may_see(viewer, one, reached.get(one.id, ()))
+            or any(channel in read for channel in _channels(one))
+        ]
 
     def received(self, agents: Collection[AgentId]) -> list[MessageId] | None:
         """The messages that have reached these agents, newest first; None if they are too many."""
@@ -65,5 +63,7 @@ class Visibility:
             return None
         return sorted(self._inboxes.received(agents), reverse=True)
 
-    def _is_channel_of(self, message: Envelope, agent: AgentId) -> bool:
-        return message.channel is not None and self._reads_channel(agent, message.channel)
+
+def _channels(message: Envelope) -> list[str]:
+    """The channels that it was posted to. What its field `channel` says is up to its sender."""
+    return [one.removeprefix(_CHANNEL) for one in message.to if one.startswith(_CHANNEL)]

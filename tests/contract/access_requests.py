@@ -175,6 +175,17 @@ REQUESTS: Final[dict[str, Prepare]] = {
     "cancelRecurring": _of_recurring,
     "getRecurringHistory": _of_recurring,
     "getNextTimes": _of_recurring,
+    # identity
+    "createKey": lambda at: Ask(body={"name": "mine", "scopes": [f"agent:{at.partner}"]}),
+    "findKeys": _plain(),
+    "getKey": lambda at: Ask(path={"key_id": at.key()}),
+    "rotateKey": lambda at: Ask(path={"key_id": at.key()}),
+    "revokeKey": lambda at: Ask(path={"key_id": at.key()}),
+    "getMe": _plain(),
+    "createInvitation": _plain(),
+    "findInvitations": _plain(),
+    "getInvitation": lambda at: Ask(path={"invitation_id": at.invitation()}),
+    "revokeInvitation": lambda at: Ask(path={"invitation_id": at.invitation()}),
     # discovery
     "getDiscovery": _plain(),
     "scanForAgents": _plain(),

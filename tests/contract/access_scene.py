@@ -9,15 +9,27 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.access import Caller
-from broker.kernel.ids import AgentId, ChannelId, DeadLetterId, MessageId, RecurringId, new_id
+from broker.kernel.ids import (
+    AgentId,
+    ChannelId,
+    DeadLetterId,
+    InvitationId,
+    KeyId,
+    MessageId,
+    RecurringId,
+    new_id,
+)
 from broker.messaging.dead_letters import DeadLetterFilter
 from broker.messaging.recurring import RecurringRequest
 from broker.routing.channels import Definition
+from broker.security.api_keys import Issued, NewKey
+from broker.security.invitations import NewInvitation
 from broker.wiring import Broker
-from tests.redis.stage import Stage, token
+from tests.redis.stage import HOUR_MS, Stage, token
 
 # What a key is called by stands behind its hash tag, `{namespace:pNN}:` or `{namespace}:`.
-_PASSING = {b"api_key", b"probe", b"bell", b"drainer", b"taken"}
+_KEY = b"api_key"
+_PASSING = {b"probe", b"bell", b"drainer", b"taken"}
 _ID = re.compile(r"\b[a-z]+_[0-7][0-9A-HJKMNP-TV-Z]{25}\b")
 
 
@@ -40,16 +52,19 @@ class Scene:
     `stranger` has nothing to do with either.
     """
 
-    def __init__(
-        self, stage: Stage, client: FlaskClient, name: str, tokens: Mapping[Caller, str]
-    ) -> None:
+    def __init__(self, stage: Stage, client: FlaskClient, name: str) -> None:
         self.stage = stage
         self.broker: Broker = stage.broker
         self.agent = AgentId(f"agent-{name}")
         self.partner = AgentId(f"partner-{name}")
         self.stranger = AgentId(f"stranger-{name}")
         self._client = client
-        self._tokens = tokens
+        self._tokens = {
+            Caller.ANOTHER: issue(self.broker, f"agent:{self.stranger}").token,
+            Caller.ITSELF: issue(self.broker, f"agent:{self.agent}").token,
+            Caller.OPERATOR: issue(self.broker, "operator").token,
+            Caller.ADMIN: issue(self.broker, "admin").token,
+        }
         stage.register(self.agent, self.partner, self.stranger)
 
     # --- the agent's things -----------------------------------------------------------------
@@ -93,15 +108,26 @@ class Scene:
         definition = Definition(id=identifier, owner=owner or self.agent, is_private=private)
         return self.broker.channels.create(definition)[0].id
 
+    def key(self) -> KeyId:
+        """A key of somebody's."""
+        return issue(self.broker, f"agent:{self.partner}").key.id
+
+    def invitation(self) -> InvitationId:
+        """An invitation that an admin made."""
+        wanted = NewInvitation(pattern="*", uses=1, expires_in_ms=HOUR_MS)
+        return self.broker.identity.invitations.create(wanted, created_by="test").invitation.id
+
     # --- trying -----------------------------------------------------------------------------
 
     def call(self, caller: Caller, call: str, ask: Ask) -> TestResponse:
         """Have a caller carry out a call of the table, spelt `METHOD /path/{parameter}`."""
+        return self.call_with(self._tokens.get(caller), call, ask)
+
+    def call_with(self, token: str | None, call: str, ask: Ask) -> TestResponse:
+        """Have whoever bears a token do so."""
         method, path = call.split(" ")
         options: dict[str, Any] = {} if ask.body is None else {"json": ask.body}
-        headers = {}
-        if caller in self._tokens:
-            headers["Authorization"] = f"Bearer {self._tokens[caller]}"
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         return self._client.open(
             path.format(**ask.path),
             method=method,
@@ -122,14 +148,31 @@ class Scene:
             ask, path={name: _ID.sub(another, value) for name, value in ask.path.items()}
         )
 
-    def snapshot(self) -> dict[bytes, bytes]:
-        """All that the station holds, but for when keys were used, and what ends by itself."""
+    # --- looking ----------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[bytes, object]:
+        """All that the station holds, but for what ends by itself."""
         redis = self.broker.redis
         every = redis.client.scan_iter(match=f"{{{self.broker.keys.namespace}*", count=1000)
-        names = sorted(
-            name for name in every if name.partition(b"}:")[2].split(b":")[0] not in _PASSING
+        names = [name for name in every if _kind(name) not in _PASSING]
+        held = redis.commands(
+            [("HGETALL" if _kind(name) == _KEY else "DUMP", name) for name in names]
         )
-        return dict(zip(names, redis.commands([("DUMP", name) for name in names]), strict=True))
+        return {
+            name: _without_use(value) if _kind(name) == _KEY else value
+            for name, value in zip(names, held, strict=True)
+        }
+
+
+def _kind(name: bytes) -> bytes:
+    """What stands behind the hash tag of a key, `{namespace:pNN}:` or `{namespace}:`."""
+    return name.partition(b"}:")[2].split(b":")[0]
+
+
+def _without_use(key: Any) -> dict[bytes, bytes]:
+    """A caller's key but for when it was last used, which is noted beside the call."""
+    pairs = key.items() if isinstance(key, dict) else zip(key[::2], key[1::2], strict=True)
+    return {field: value for field, value in pairs if field != b"last_used_at"}
 
 
 def without_ids(response: TestResponse) -> str:
@@ -137,4 +180,11 @@ def without_ids(response: TestResponse) -> str:
     return _ID.sub("…", response.text)
 
 
+def issue(broker: Broker, *scopes: str, **fields: Any) -> Issued:
+    """Make a key."""
+    wanted = NewKey(name="of a test", scopes=scopes, **fields)
+    return broker.identity.keys.create(wanted, created_by="test")
+
+
+MakeScene = Callable[[], Scene]
 Prepare = Callable[[Scene], Ask]

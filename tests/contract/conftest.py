@@ -1,6 +1,7 @@
 """The application over a real broker; a test routes when it says so."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +11,15 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.context import AppContext
 from app.factory import create_app
-from broker.wiring import Broker
+from broker.wiring import Broker, build_broker
+from config.settings import Settings, load_settings
 from tests.conftest import MakeSettings
+from tests.contract.access_scene import MakeScene, Scene
 from tests.contract.faces import Face, Http, WebSocket, each_face
 from tests.contract.websocket_server import Server, serving
+from tests.redis.stage import Stage
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,3 +92,59 @@ def open_server(
 def face(open_server: Server, request: pytest.FixtureRequest) -> Iterator[Face]:
     """Each face in turn."""
     yield from each_face(open_server, request.param)
+
+
+# --- a station that asks everybody for a token --------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def guarded(redis_url: str, jobs_redis_url: str) -> Settings:
+    """Settings of such a station."""
+    return load_settings(
+        {
+            "REDIS_URL": redis_url,
+            "JOBS_REDIS_URL": jobs_redis_url,
+            "WAYSTATION_NAMESPACE": "guarded",
+            "WAYSTATION_PARTITIONS": "4",
+            "WAYSTATION_AUTH": "required",
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def guarded_app(guarded: Settings) -> Iterator[APIFlask]:
+    """Its application; its tests name their agents apart."""
+    station = build_broker(guarded)
+    yield create_app(guarded, station)
+    station.redis.client.close()
+    station.jobs.client.close()
+
+
+@pytest.fixture(scope="session")
+def make_scene(guarded: Settings, guarded_app: APIFlask) -> MakeScene:
+    """Set scenes with a key for each sort of caller; their agents no other scene has."""
+    context: AppContext = guarded_app.extensions["waystation"]
+    stage = Stage(broker=context.broker, settings=guarded)
+    numbers = itertools.count(1)
+    return lambda: Scene(stage, guarded_app.test_client(), str(next(numbers)))
+
+
+@pytest.fixture
+def scene(make_scene: MakeScene) -> Scene:
+    """An agent with its partner and a stranger."""
+    return make_scene()
+
+
+@pytest.fixture(scope="session")
+def guarded_server(
+    tmp_path_factory: pytest.TempPathFactory, redis_url: str, jobs_redis_url: str
+) -> Iterator[Server]:
+    """A web server that asks everybody for a token."""
+    with serving(
+        tmp_path_factory.mktemp("web"),
+        redis_url,
+        jobs_redis_url,
+        WAYSTATION_NAMESPACE="guarded-faces",
+        WAYSTATION_AUTH="required",
+    ) as running:
+        yield running

@@ -1,7 +1,7 @@
 """Who may connect as an agent, and what a connection can't do to what is another's."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,28 +10,18 @@ import websocket
 from app.access import Caller, Verdict
 from app.websocket import ACCESS
 from app.websocket.frames import FRAMES
-from broker.kernel.ids import AgentId, Partition, created_ms, new_id
+from broker.kernel.ids import Partition, created_ms, new_id
 from broker.messaging.message import Message
 from broker.messaging.receipts import Listing
-from broker.security.api_keys import Issued, NewKey
-from tests.contract.websocket_server import Agent, Frame, Server, register, serving
+from tests.contract.access_scene import issue
+from tests.contract.websocket_server import Agent, Frame, Server, register
 
 pytestmark = pytest.mark.contract
 
 
-@pytest.fixture(scope="module")
-def server(
-    tmp_path_factory: pytest.TempPathFactory, redis_url: str, jobs_redis_url: str
-) -> Iterator[Server]:
-    """A web server that asks everybody for a token."""
-    with serving(
-        tmp_path_factory.mktemp("web"),
-        redis_url,
-        jobs_redis_url,
-        WAYSTATION_NAMESPACE="access-websocket",
-        WAYSTATION_AUTH="required",
-    ) as running:
-        yield running
+@pytest.fixture
+def server(guarded_server: Server) -> Server:
+    return guarded_server
 
 
 @pytest.fixture
@@ -45,11 +35,6 @@ def stranger(server: Server, namespace: str) -> str:
     return register(server, f"stranger-{namespace}")
 
 
-def issue(server: Server, *scopes: str, **fields: Any) -> Issued:
-    wanted = NewKey(name="of a test", scopes=scopes, **fields)
-    return server.broker.identity.keys.create(wanted, created_by="test")
-
-
 def connect(server: Server, agent: str, token: str | None) -> Agent:
     header = {} if token is None else {"Authorization": f"Bearer {token}"}
     return Agent(server, agent, header=header)
@@ -57,7 +42,7 @@ def connect(server: Server, agent: str, token: str | None) -> Agent:
 
 def connect_as(server: Server, agent: str) -> Agent:
     """Connect as an agent, with a key of its own."""
-    connected = connect(server, agent, issue(server, f"agent:{agent}").token)
+    connected = connect(server, agent, issue(server.broker, f"agent:{agent}").token)
     connected.hello()
     return connected
 
@@ -72,7 +57,7 @@ def test_a_handshake_turns_out_as_the_table_says(
         Caller.OPERATOR: "operator",
         Caller.ADMIN: "admin",
     }.get(caller)
-    token = None if scope is None else issue(server, scope).token
+    token = None if scope is None else issue(server.broker, scope).token
 
     verdict = ACCESS.verdict(caller)
 
@@ -86,15 +71,18 @@ def test_a_handshake_turns_out_as_the_table_says(
 
 
 def test_operators_connect_as_the_user(server: Server, stranger: str) -> None:
-    assert connect(server, "user", issue(server, "operator").token).hello()["agent_id"] == "user"
+    assert (
+        connect(server, "user", issue(server.broker, "operator").token).hello()["agent_id"]
+        == "user"
+    )
     for name, scope in (("user", f"agent:{stranger}"), ("system", "admin")):
         with pytest.raises(websocket.WebSocketBadStatusException) as refused:
-            connect(server, name, issue(server, scope).token)
+            connect(server, name, issue(server.broker, scope).token)
         assert refused.value.status_code == 403
 
 
 def test_nobody_learns_from_a_handshake_which_agents_there_are(server: Server, agent: str) -> None:
-    token = issue(server, "agent:somebody").token
+    token = issue(server.broker, "agent:somebody").token
 
     def answer(name: str) -> str:
         with pytest.raises(websocket.WebSocketBadStatusException) as refused:
@@ -179,7 +167,7 @@ def test_one_replies_to_no_message_that_one_has_not_got(
 
 
 def test_a_connection_ends_when_its_key_is_revoked(server: Server, agent: str) -> None:
-    issued = issue(server, f"agent:{agent}")
+    issued = issue(server.broker, f"agent:{agent}")
     connected = connect(server, agent, issued.token)
     connected.hello()
 
@@ -193,7 +181,9 @@ def test_a_connection_ends_when_its_key_is_revoked(server: Server, agent: str) -
 
 def test_a_connection_ends_with_its_key(server: Server, agent: str) -> None:
     ends_at = int(time.time() * 1000) + 1500
-    connected = connect(server, agent, issue(server, f"agent:{agent}", expires_at=ends_at).token)
+    connected = connect(
+        server, agent, issue(server.broker, f"agent:{agent}", expires_at=ends_at).token
+    )
     connected.hello()
 
     assert connected.closed() == 4401
@@ -206,13 +196,13 @@ def _history(server: Server) -> list[Message]:
     return [one.message for one in found]
 
 
-def test_a_connection_sees_no_other_agents_of_its_key(server: Server, agent: str) -> None:
-    """A key for several agents speaks for one at a time on a connection."""
+def test_a_connection_speaks_for_one_agent_of_its_key(server: Server, agent: str) -> None:
     other = register(server, f"{agent}-other")
-    connected = connect(server, agent, issue(server, f"agent:{agent}", f"agent:{other}").token)
+    connected = connect(
+        server, agent, issue(server.broker, f"agent:{agent}", f"agent:{other}").token
+    )
     connected.hello()
 
     refused = connected.ask(type="send", message={"from": other, "to": agent, "body": "hi"})
 
     assert refused["problem"]["code"] == "forbidden"
-    assert server.broker.agents.get(AgentId(other)).id == other

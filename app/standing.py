@@ -1,9 +1,10 @@
-"""Whether who connected may still act as the agent: a key can be revoked, a token ends."""
+"""Whether a caller may still act as an agent, for what lasts: a key is revoked, a token ends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.identity import principal, proof
 from broker.kernel.clock import system_clock
 from broker.kernel.errors import BrokerError, UnauthenticatedError
 from broker.kernel.ids import AgentId
@@ -12,15 +13,18 @@ from broker.security.principal import Principal
 
 
 class Standing:
-    """Who holds a connection, proven again from time to time."""
+    """Who waits or is connected as an agent, proven again from time to time."""
 
-    def __init__(
-        self, agent: AgentId, principal: Principal, prove: Callable[[], Principal]
-    ) -> None:
+    def __init__(self, agent: AgentId, proven: Principal, prove: Callable[[], Principal]) -> None:
         """`prove` asks anew who it is; it raises `UnauthenticatedError` if that can't be said."""
         self._agent = agent
-        self._principal = principal
+        self._principal = proven
         self._prove = prove
+
+    @classmethod
+    def of_caller(cls, agent: AgentId) -> Standing:
+        """That of who makes the current request. Raises as `principal` does."""
+        return cls(agent, principal(), proof())
 
     @property
     def viewer(self) -> Viewer:
@@ -40,6 +44,6 @@ class Standing:
                 raise
         ends_at = self._principal.expires_at
         if ends_at is not None and ends_at <= system_clock():
-            raise UnauthenticatedError("The token has ended. Connect again with another.")
+            raise UnauthenticatedError("The token has ended. Come again with another.")
         if not self._principal.may_act_as(self._agent):
             raise UnauthenticatedError("The key no longer speaks for this agent.")
