@@ -12,7 +12,7 @@ from app.rest.operation import operation
 from app.schemas.discovery import (
     REGISTER_DISCOVERED,
     DiscoveryView,
-    RegisteredView,
+    RegisteredIdsView,
     ScanView,
     report_view,
 )
@@ -43,9 +43,9 @@ def scan() -> Response:
     body=REGISTER_DISCOVERED,
     optional=True,
     example={"ids": ["reviewer"]},
-    answers={200: RegisteredView},
+    answers={200: RegisteredIdsView},
     errors=("discovery_not_found",),
 )
 def register(body: tuple[AgentId, ...] | None) -> Response:
     """Register agents that were found; what an agent has set itself stays as it is."""
-    return answer(RegisteredView(registered=list(broker().discovery.register(body))))
+    return answer(RegisteredIdsView(registered=list(broker().discovery.register(body))))

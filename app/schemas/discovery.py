@@ -85,7 +85,7 @@ class ScanView(TypedDict):
     status: str
 
 
-class RegisteredView(TypedDict):
+class RegisteredIdsView(TypedDict):
     """Which agents are registered now."""
 
     registered: list[str]

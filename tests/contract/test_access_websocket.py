@@ -108,6 +108,7 @@ ABOUT_ANOTHER: dict[str, Say] = {
     "ack": _about(),
     "nack": _about(reason="mine"),
     "extend": _about(seconds=60),
+    "reply": _about(response="mine"),
     "send": lambda message, agent: {
         "message": {"from": agent, "to": message["from"], "body": "hi", "reply_to": message["id"]}
     },
