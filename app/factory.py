@@ -41,7 +41,7 @@ def create_app(settings: Settings | None = None, broker: Broker | None = None) -
     refuse_foreign_pages(app)
     check_ids(app)
     answer_errors(app)
-    describe(app)
+    describe(app, asks_for_tokens=settings.auth_required)
     count_requests(app)
     mount(app)
     websocket.register(app, context)

@@ -40,7 +40,7 @@ _TOKEN: Final = {
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A key (wsk_…) or a signed token (JWT); none is asked for on loopback.",
+        "description": "A key (wsk_…), or a signed token (JWT) where the station takes them.",
     }
 }
 _SETTINGS: Final = {
@@ -56,7 +56,7 @@ _SETTINGS: Final = {
 }
 
 
-def describe(app: APIFlask) -> None:
+def describe(app: APIFlask, *, asks_for_tokens: bool) -> None:
     """Have the application's document completed when it is made."""
     app.config.update(_SETTINGS)
 
@@ -75,13 +75,14 @@ def describe(app: APIFlask) -> None:
             if "requestBody" in operation:
                 required = declared[operation["operationId"]]["body_required"]
                 operation["requestBody"]["required"] = required
-            if not declared[operation["operationId"]]["access"].is_public:
+            if asks_for_tokens and not declared[operation["operationId"]]["access"].is_public:
                 operation["security"] = [{"token": []}]
             _link(operation)
         views = [Problem, *(view for one in declared.values() for view in one["views"])]
         _, components = msgspec.json.schema_components(views, ref_template=f"{_SCHEMAS}{{name}}")
         spec["components"].setdefault("schemas", {}).update(components)
-        spec["components"]["securitySchemes"] = _TOKEN
+        if asks_for_tokens:
+            spec["components"]["securitySchemes"] = _TOKEN
         return spec
 
 

@@ -19,13 +19,13 @@ from app.schemas.agents import (
     REGISTER,
     AgentsView,
     Changes,
+    EnrolledView,
     FindAgents,
     Heartbeat,
     OneAgentView,
-    RegisteredView,
     Registration,
     agent_view,
-    registered_view,
+    enrolled_view,
 )
 from broker.kernel.ids import AgentId
 
@@ -40,7 +40,7 @@ _EXAMPLE: Final = {"id": "bob", "name": "Bob", "tags": ["review"], "instance_id"
     access=REGISTRANT,
     body=REGISTER,
     example=_EXAMPLE,
-    answers={201: RegisteredView, 200: RegisteredView},
+    answers={201: EnrolledView, 200: EnrolledView},
     errors=("unauthenticated", "forbidden", "agent_taken"),
 )
 def register(body: Registration) -> Response:
@@ -59,7 +59,7 @@ def register(body: Registration) -> Response:
         founding=admission.founding,
     )
     return answer(
-        registered_view(result.agent, admission.token),
+        enrolled_view(result.agent, admission.token),
         201 if result.created else 200,
         {"Cache-Control": "no-store"} if admission.token else None,
     )

@@ -174,7 +174,7 @@ class OneAgentView(TypedDict):
     agent: AgentView
 
 
-class RegisteredView(OneAgentView):
+class EnrolledView(OneAgentView):
     """A registered agent; a newcomer that had no key gets its own, this once."""
 
     api_key: NotRequired[str]
@@ -214,9 +214,9 @@ def agent_view(agent: Agent) -> AgentView:
     }
 
 
-def registered_view(agent: Agent, token: str | None) -> RegisteredView:
+def enrolled_view(agent: Agent, token: str | None) -> EnrolledView:
     """An agent as whoever registered it sees it, with the key that it got."""
-    view: RegisteredView = {"agent": agent_view(agent)}
+    view: EnrolledView = {"agent": agent_view(agent)}
     if token is not None:
         view["api_key"] = token
     return view

@@ -134,6 +134,18 @@ def test_probes_and_the_document_of_the_interface_need_no_token(guarded: Guarded
     assert guarded.get("/openapi.json", token=None).status_code == 200
 
 
+def test_the_document_of_the_interface_says_what_needs_a_token(
+    make_guarded: MakeGuarded,
+) -> None:
+    guarded, unguarded = make_guarded(), make_guarded(auth="off")
+    document = guarded.get("/openapi.json").get_json()
+
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    assert document["paths"]["/api/v1/keys"]["post"]["security"] == [{"token": []}]
+    assert "security" not in document["paths"]["/health"]["get"]
+    assert "securitySchemes" not in unguarded.get("/openapi.json").get_json()["components"]
+
+
 def test_where_no_token_is_asked_for_a_token_is_not_looked_at(make_guarded: MakeGuarded) -> None:
     unguarded = make_guarded(auth="off")
 
