@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Final, TypedDict
 
 from broker.kernel.errors import BrokerError, FieldProblem
+from config.redaction import without_secrets
 
 MEDIA_TYPE: Final = "application/problem+json"
 WHOLE: Final = "$"
@@ -120,15 +121,24 @@ def problem(error: BrokerError, *, under: str = "") -> Problem:
 def document(
     code: str, detail: str, problems: Iterable[FieldProblem] = (), *, under: str = ""
 ) -> Problem:
-    """A problem document with a code of the table."""
+    """A problem document with a code of the table.
+
+    A caller may put a token where it does not belong; what names it in the answer hides it.
+    """
     status = STATUS_OF[code]
     return {
         "type": f"urn:waystation:problem:{code}",
         "title": TITLE_OF[status],
         "status": status.value,
-        "detail": detail,
+        "detail": without_secrets(detail),
         "code": code,
-        "errors": [{"field": _field(one.field, under), "message": one.message} for one in problems],
+        "errors": [
+            {
+                "field": without_secrets(_field(one.field, under)),
+                "message": without_secrets(one.message),
+            }
+            for one in problems
+        ],
     }
 
 

@@ -1,18 +1,17 @@
 """Logging: one structlog pipeline for our lines and the libraries', to stderr, without secrets."""
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Literal
 
 import structlog
 
-_URL_PASSWORD = re.compile(
-    r"(?P<before>\b[a-z][a-z0-9+.-]*://[^\s/@:]*:)[^\s/@]+(?=@)", re.IGNORECASE
+from config.redaction import HIDDEN, without_secrets
+
+_SECRET_FIELDS = frozenset(
+    {"api_key", "authorization", "invitation", "lease_token", "password", "secret", "token"}
 )
-_HIDDEN = "***"
-_SECRET_FIELDS = frozenset({"authorization", "lease_token", "password", "secret", "token"})
 
 
 def configure(*, process: str, fmt: Literal["console", "json"], level: str) -> None:
@@ -61,21 +60,18 @@ def configure(*, process: str, fmt: Literal["console", "json"], level: str) -> N
 def redact(
     _logger: object, _method: str, event: MutableMapping[str, object]
 ) -> MutableMapping[str, object]:
-    """Hide passwords in URLs and the values of fields that are secret by name (SPEC Z4)."""
+    """Hide what is secret by its form, and the values of fields that are so by name (SPEC Z4)."""
     return {
-        key: _HIDDEN if key.lower() in _SECRET_FIELDS else without_passwords(value)
+        key: HIDDEN if key.lower() in _SECRET_FIELDS else _shown(value)
         for key, value in event.items()
     }
 
 
-def without_passwords(value: object) -> object:
-    """Return the value with the password of any URL in its text hidden.
-
-    Numbers and the like pass as they are; other objects are logged by their text.
-    """
+def _shown(value: object) -> object:
+    """Return numbers and the like as they are, all else as its text without secrets."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    return _URL_PASSWORD.sub(rf"\g<before>{_HIDDEN}", str(value))
+    return without_secrets(str(value))
 
 
 def _renderer(fmt: Literal["console", "json"]) -> structlog.typing.Processor:

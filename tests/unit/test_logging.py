@@ -49,6 +49,25 @@ def test_no_line_shows_a_password(
     assert "ConnectionError" in lines
 
 
+@pytest.mark.parametrize("fmt", ["console", "json"])
+def test_no_line_shows_a_token(
+    fmt: Literal["console", "json"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    station_logging.configure(process="web", fmt=fmt, level="info")
+    secret = "s3cr3t-_" * 5 + "abc"
+    token = f"wsk_01M7XF2CCG8KEW528XPJPPZH03_{secret}"
+    signed = f"eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJib2IifQ.{secret}"
+
+    structlog.get_logger("a").info("asked", path=f"/keys/{token}", authorization=token, at=[token])
+    logging.getLogger("library").warning("bad token %s", signed)
+    structlog.get_logger("a").error("failed", exc_info=ValueError(f"Bearer {token[:-5]} {signed}"))
+
+    lines = capsys.readouterr().err
+    assert secret[:10] not in lines
+    assert "eyJzdWIiOiJib2IifQ" not in lines
+    assert "wsk_01M7XF2CCG8KEW528XPJPPZH03_***" in lines
+
+
 def test_lines_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
     station_logging.configure(process="web", fmt="json", level="warning")
 
