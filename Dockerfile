@@ -19,7 +19,8 @@ ENV PATH=/venv/bin:$PATH \
     API_PORT=8080 \
     WAYSTATION_DATA_DIR=/var/lib/waystation \
     WAYSTATION_LOG_FORMAT=json
-# Nothing here decides about auth: a container that others can reach starts only with WAYSTATION_AUTH set.
+# Listening where others can reach it, it asks callers for tokens; an admin's comes by WAYSTATION_ADMIN_TOKEN, or by
+# `python -m station.admin_key` inside of the container.
 USER 10001
 EXPOSE 8080
 # For web; docker-compose.yml has the other roles' own.
