@@ -330,7 +330,7 @@ def test_a_reply_that_was_noted_and_never_stored_is_none(
 ) -> None:
     asked = ask(stage)
 
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise SystemExit
 
     with monkeypatch.context() as broken:
@@ -348,7 +348,7 @@ def test_a_reply_that_was_stored_counts_though_its_sender_died_then(
 ) -> None:
     asked = ask(stage)
 
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise SystemExit
 
     with monkeypatch.context() as broken:
