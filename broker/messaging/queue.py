@@ -194,7 +194,8 @@ class MessageQueue:
         fresh: bool,
     ) -> bool:
         """Whether to ring. Who is refused by what was remembered is asked for again, `fresh`."""
-        self._relations.note([_reference(candidate) for candidate in group])
+        references = [_reference(candidate) for candidate in group]
+        self._relations.note(references)
         ring = False
         waiting = list(group)
         deadline = time.monotonic() + patience_seconds
@@ -221,17 +222,11 @@ class MessageQueue:
             if waiting and fresh:
                 time.sleep(_BLOCK_POLL_SECONDS)
             fresh = True
-        self._settle(group)
+        self._relations.settle(
+            stored=[one for one, of in zip(references, group, strict=True) if _is_stored(of)],
+            refused=[one for one, of in zip(references, group, strict=True) if not _is_stored(of)],
+        )
         return ring
-
-    def _settle(self, group: Sequence[_Candidate]) -> None:
-        """Let the tickets know which of these are replies to them."""
-        stored: list[Reference] = []
-        refused: list[Reference] = []
-        for candidate in group:
-            is_stored = isinstance(candidate.result, Accepted) and candidate.result.created
-            (stored if is_stored else refused).append(_reference(candidate))
-        self._relations.settle(stored, refused)
 
     def _admitted(
         self, partition: Partition, group: Sequence[_Candidate], *, fresh: bool
@@ -321,6 +316,10 @@ def _outgoing(candidate: _Candidate, admissions: dict[AgentId, Admission]) -> Ou
 
 def _reference(candidate: _Candidate) -> Reference:
     return Reference(message=candidate.composed.message, ticket=candidate.composed.ticket)
+
+
+def _is_stored(candidate: _Candidate) -> bool:
+    return isinstance(candidate.result, Accepted) and candidate.result.created
 
 
 def _result_of(entry: _Entry) -> Accepted | BrokerError | None:

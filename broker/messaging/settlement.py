@@ -5,7 +5,7 @@ Each pass is safe to repeat and to run beside another; it is bounded, and says h
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -29,6 +29,20 @@ _HISTORY: Final = 500
 _RECEIPT_MARGIN_MS: Final = 10_000
 
 _log = structlog.get_logger(__name__)
+
+
+class _Verdict(NamedTuple):
+    """An entry of the outbox; `awaited_until` (ms) is until when the reply to a ticket is."""
+
+    state: DeliveryState
+    awaited_until: int
+    message: MessageId
+    agent: AgentId
+
+    @property
+    def closes(self) -> bool:
+        """Whether the case is closed: a dead letter may yet be retried."""
+        return self.state is not DeliveryState.DEAD
 
 
 class Settlement:
@@ -88,18 +102,13 @@ class Settlement:
         while entries := self._verdicts.concluded(partition, _VERDICTS):
             verdicts = [_parsed(entry) for entry in entries]
             records_left = self._verdicts.conclude(
-                [
-                    (message, agent, self._retention(state), state is not DeliveryState.DEAD)
-                    for state, message, agent in verdicts
-                ]
+                [(one.message, one.agent, self._retention(one), one.closes) for one in verdicts]
             )
             self._verdicts.forget(
                 partition,
                 [
-                    (entry, agent, left + _RECEIPT_MARGIN_MS)
-                    for entry, (_, _, agent), left in zip(
-                        entries, verdicts, records_left, strict=True
-                    )
+                    (entry, one.agent, left + _RECEIPT_MARGIN_MS)
+                    for entry, one, left in zip(entries, verdicts, records_left, strict=True)
                 ],
             )
             total += len(entries)
@@ -107,10 +116,10 @@ class Settlement:
                 break
         return total
 
-    def _retention(self, state: DeliveryState) -> int:
-        if state is DeliveryState.DEAD:
+    def _retention(self, verdict: _Verdict) -> int:
+        if not verdict.closes:
             return self._policy.dead_letter_retention_ms
-        return self._policy.retention_ms
+        return max(self._policy.retention_ms, verdict.awaited_until - self._clock())
 
     def _trim_history(self, partition: Partition) -> int:
         """Strike ids off the listing whose record has left."""
@@ -135,6 +144,12 @@ class Settlement:
                 return trimmed
 
 
-def _parsed(entry: str) -> tuple[DeliveryState, MessageId, AgentId]:
-    state, message, agent = entry.split(" ")
-    return DeliveryState(state), MessageId(message), AgentId(agent)
+def _parsed(entry: str) -> _Verdict:
+    verdict, message, agent = entry.split(" ")
+    state, _, awaited_until = verdict.partition(":")
+    return _Verdict(
+        state=DeliveryState(state),
+        awaited_until=int(awaited_until or 0),
+        message=MessageId(message),
+        agent=AgentId(agent),
+    )

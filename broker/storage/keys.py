@@ -222,7 +222,10 @@ class Keys:
 
     @_key(type="zset", lifetime="until concluded", owner="messaging")
     def concluded(self, partition: Partition) -> str:
-        """Outbox: `<verdict> <message id> <agent>` whose sender's side has yet to be told."""
+        """Outbox: `<verdict> <message id> <agent>` whose sender's side has yet to be told.
+
+        Where a reply is still awaited, `<verdict>:<until when in ms>`.
+        """
         return f"{self._tags[partition]}concluded"
 
     def arrivals(self, partition: Partition) -> str:

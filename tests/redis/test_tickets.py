@@ -305,6 +305,47 @@ def test_a_ticket_stays_answered_when_its_reply_has_left(stage: Stage) -> None:
     assert [(one.id, one.message) for one in found.replies] == [(reply.id, None)]
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_a_ticket_is_kept_while_its_reply_is_awaited(
+    make_stage: MakeStage, *, several: bool
+) -> None:
+    stage = make_stage(retention_seconds=1)
+    stage.register("carol")
+    asked = ask(stage, ("bob", "carol") if several else "bob", timeout_ms=HOUR_MS)
+    for name in ("bob", "carol")[: 1 + several]:
+        stage.ack(stage.lease_one(name), name)
+
+    stage.settle()
+
+    left = stage.broker.redis.command("PTTL", stage.broker.keys.message(asked))
+    assert HOUR_MS - 60_000 < left <= HOUR_MS
+    stage.reply(asked)
+    assert ticket(stage, asked).state is TicketState.RESPONDED
+
+
+def test_an_answered_ticket_is_kept_as_long_as_any_message(make_stage: MakeStage) -> None:
+    stage = make_stage(retention_seconds=60)
+    asked = ask(stage, timeout_ms=HOUR_MS)
+    stage.reply(asked)
+
+    stage.settle()
+
+    assert stage.broker.redis.command("PTTL", stage.broker.keys.message(asked)) <= 60_000
+
+
+def test_a_ticket_outlives_its_message_s_life_when_it_may_be_answered_for_longer(
+    stage: Stage,
+) -> None:
+    asked = ask(stage, ttl_ms=10, timeout_ms=HOUR_MS)
+    stage.outlive(asked)
+    stage.settle()
+
+    assert stage.state(asked) is DeliveryState.EXPIRED
+    assert ticket(stage, asked).state is TicketState.PENDING
+    stage.reply(asked)
+    assert ticket(stage, asked).state is TicketState.RESPONDED
+
+
 def test_who_is_only_a_recipient_sees_its_own_replies(stage: Stage) -> None:
     stage.register("carol", "dave")
     asked = ask(stage, ("bob", "carol"))
@@ -330,7 +371,7 @@ def test_a_reply_that_was_noted_and_never_stored_is_none(
 ) -> None:
     asked = ask(stage)
 
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise SystemExit
 
     with monkeypatch.context() as broken:
@@ -348,7 +389,7 @@ def test_a_reply_that_was_stored_counts_though_its_sender_died_then(
 ) -> None:
     asked = ask(stage)
 
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise SystemExit
 
     with monkeypatch.context() as broken:

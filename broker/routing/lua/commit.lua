@@ -73,6 +73,9 @@ local function place(item, order, max_depth, on_full, registered)
     'accepted', order, 0, '', item[ATTEMPTS], expires_at, now, 0, 0, 0, item[DELAY], item[LIFE], '', {},
     0, item[ACCEPTED],
   }
+  if item[TIMEOUT] > 0 then
+    delivery[OFFER], delivery[OVER], delivery[TIMEOUT_AT] = false, 0, item[TIMEOUT]
+  end
   if item[SUPERSEDES] ~= '' then supersede(item[SUPERSEDES]) end
   if expires_at <= now then return finish(id, delivery, 'expired') end
   if not registered and item[HELD] == 0 then

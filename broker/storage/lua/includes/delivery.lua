@@ -1,7 +1,8 @@
--- A recipient's copy of a message, packed as an array.
+-- A recipient's copy of a message, packed as an array. The last three fields are there only where they
+-- are needed, with false in those before them: an array with holes would be packed as a map.
 local STATE, ORDER, ATTEMPT, TOKEN, MAX_ATTEMPTS, EXPIRES_AT, ROUTED_AT, DELIVERED_AT, READ_AT,
-  FINISHED_AT, RETRY_DELAY, LIFETIME, HOLDER, HISTORY, DEATHS, ACCEPTED_AT =
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
+  FINISHED_AT, RETRY_DELAY, LIFETIME, HOLDER, HISTORY, DEATHS, ACCEPTED_AT, OFFER, OVER, TIMEOUT_AT =
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19
 
 local MAX_HISTORY = 20
 

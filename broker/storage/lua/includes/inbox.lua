@@ -71,6 +71,13 @@ local function leave_state(id, delivery)
   end
 end
 
+-- A ticket is kept for as long as its reply is awaited, which the sender's side is told with the verdict.
+local function awaited(delivery, verdict)
+  local timeout_at = delivery[TIMEOUT_AT] or 0
+  if verdict == 'replied' or timeout_at <= now then return '' end
+  return string.format(':%d', timeout_at)
+end
+
 local function finish(id, delivery, verdict)
   local leaving_state = left[delivery[STATE]]
   if leaving_state then leaving_state[#leaving_state + 1] = id end
@@ -80,7 +87,7 @@ local function finish(id, delivery, verdict)
   finished_receipts[#finished_receipts + 1] = id
   finished_receipts[#finished_receipts + 1] = pack_delivery(delivery)
   verdicts_to_tell[#verdicts_to_tell + 1] = now
-  verdicts_to_tell[#verdicts_to_tell + 1] = verdict .. ' ' .. id .. ' ' .. agent_id
+  verdicts_to_tell[#verdicts_to_tell + 1] = verdict .. awaited(delivery, verdict) .. ' ' .. id .. ' ' .. agent_id
   note('delivery.' .. verdict, id)
 end
 
