@@ -26,7 +26,7 @@ from broker.kernel.ids import AgentId, MessageId, Partition, ThreadId, created_m
 from broker.kernel.viewer import EVERYONE, Viewer
 from broker.messaging.admissions import Admissions
 from broker.messaging.composition import Composed, Composition
-from broker.messaging.message import Draft
+from broker.messaging.message import Draft, Message
 from broker.messaging.outgoing_store import Admission, Outgoing, OutgoingStore
 from broker.messaging.record_store import RecordStore
 from broker.messaging.relations import Reference, Relations
@@ -55,6 +55,8 @@ class Neighbours:
     """What the queue asks of other contexts; `wiring` hands it in."""
 
     near_names: Callable[[AgentId], tuple[AgentId, ...]]
+    refusals: Callable[[Sequence[Message]], Sequence[BrokerError | None]]
+    """Why messages to groups cannot be sent; None for those that can."""
     ring: Callable[[Iterable[Partition]], None]
 
 
@@ -131,7 +133,7 @@ class MessageQueue:
     def check(self, draft: Draft) -> None:
         """Raise what `send` would, except for a full inbox; stores nothing."""
         (entry,) = self._entries([draft], self._clock(), EVERYONE)
-        if isinstance(entry, _Candidate):
+        if isinstance(entry, _Candidate) and entry.result is None:
             partition = self._store.keys.partition_for(draft.sender)
             self._refuse_unknown([entry], self._admitted(partition, [entry], fresh=True))
         result = _result_of(entry)
@@ -151,7 +153,7 @@ class MessageQueue:
         entries = self._entries(drafts, now, viewer)
         by_partition: dict[Partition, list[_Candidate]] = defaultdict(list)
         for entry in entries:
-            if isinstance(entry, _Candidate):
+            if isinstance(entry, _Candidate) and entry.result is None:
                 partition = self._store.keys.partition_of(entry.composed.message.id)
                 by_partition[partition].append(entry)
         ringing = set()
@@ -181,7 +183,18 @@ class MessageQueue:
                 # What it refers to may have left since the same was accepted the first time.
                 first = self._first_use(draft)
                 entries.append(first if isinstance(first, Accepted) else composed)
+        self._refuse_groups([entry for entry in entries if isinstance(entry, _Candidate)])
         return entries
+
+    def _refuse_groups(self, candidates: Sequence[_Candidate]) -> None:
+        """Refuse what is meant for groups that it does not reach."""
+        to_groups = [one for one in candidates if one.composed.address.has_groups]
+        if not to_groups:
+            return
+        refusals = self._neighbours.refusals([one.composed.message for one in to_groups])
+        for candidate, refusal in zip(to_groups, refusals, strict=True):
+            if refusal is not None:
+                candidate.result = self._first_use(candidate.draft) or refusal
 
     def _store_chunk(
         self,
@@ -236,7 +249,7 @@ class MessageQueue:
     def _admitted(
         self, partition: Partition, group: Sequence[_Candidate], *, fresh: bool
     ) -> dict[AgentId, Admission]:
-        agents = dict.fromkeys(agent for one in group for agent in one.composed.recipients)
+        agents = dict.fromkeys(agent for one in group for agent in one.composed.address.named)
         return self._admissions.of(partition, agents, fresh=fresh)
 
     def _refuse_unknown(
@@ -244,7 +257,7 @@ class MessageQueue:
     ) -> None:
         suggested: dict[AgentId, tuple[AgentId, ...]] = {}
         for candidate in group:
-            named = candidate.composed.recipients
+            named = candidate.composed.address.named
             missing = [agent for agent in named if not admissions[agent].registered]
             if not missing or candidate.draft.hold_for_unknown:
                 continue

@@ -246,12 +246,9 @@ class MessageArchive:
         )
         audiences: list[tuple[AgentId, ...]] = []
         for index, message in enumerate(messages):
-            remembered = known[2 * index + 1]
-            audiences.append(
-                tuple(sorted(AgentId(name.decode()) for name in remembered if name))
-                if remembered
-                else tuple(AgentId(name) for name in message.to)
-            )
+            # Without an audience, yet or at all, a message stands where its targets are.
+            noted = sorted(AgentId(name.decode()) for name in known[2 * index + 1] if name)
+            audiences.append(tuple(noted or map(AgentId, message.to)))
         packed = iter(
             self._inboxes.deliveries(
                 [
@@ -322,8 +319,6 @@ def _ended(receipt: Receipt, state: DeliveryState, at: int) -> Receipt:
 
 
 def _overall(receipts: list[Receipt]) -> DeliveryState:
-    if not receipts:
-        return DeliveryState.ACKNOWLEDGED
     return min((receipt.state for receipt in receipts), key=_ADVANCE.index)
 
 
