@@ -87,7 +87,9 @@ class Roll:
     @cached_property
     def everyone(self) -> frozenset[AgentId]:
         """All agents but the built-in ones."""
-        return frozenset().union(*(page.agents for page in self._pages)) - BUILT_IN.keys()
+        return frozenset(
+            agent for page in self._pages for agent in page.agents if agent not in BUILT_IN
+        )
 
     def having(self, trait: Trait, name: str) -> frozenset[AgentId]:
         """Those who have that label, tag or capability."""
