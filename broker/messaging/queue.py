@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,8 +31,10 @@ from broker.messaging.outgoing_store import Admission, Outgoing, OutgoingStore
 from broker.messaging.record_store import RecordStore
 from broker.messaging.relations import Reference, Relations
 
-# One script call holds up the whole server: this many messages take it about 5 ms.
+# One script call holds up the whole server: this many messages take it about 5 ms, and so many
+# recipients of one as long as a message.
 _CHUNK: Final = 250
+_RECIPIENTS_A_MESSAGE: Final = 10
 _BLOCK_SECONDS: Final = 10.0
 _BLOCK_POLL_SECONDS: Final = 0.1
 # To find near names is to read all names: of a batch, the first unknown recipients get them.
@@ -158,8 +160,7 @@ class MessageQueue:
                 by_partition[partition].append(entry)
         ringing = set()
         for partition, group in by_partition.items():
-            for start in range(0, len(group), _CHUNK):
-                chunk = group[start : start + _CHUNK]
+            for chunk in _chunks(group):
                 try:
                     if self._store_chunk(
                         partition, chunk, now, transition, patience_seconds, fresh=fresh
@@ -317,6 +318,21 @@ class MessageQueue:
             accepted_at=record.created_at if record else created_ms(identifier),
             created=False,
         )
+
+
+def _chunks(group: Iterable[_Candidate]) -> Iterator[list[_Candidate]]:
+    """The candidates in order, as many at a time as one script call may store."""
+    chunk: list[_Candidate] = []
+    weight = 0
+    for candidate in group:
+        extra = len(candidate.composed.address.named) // _RECIPIENTS_A_MESSAGE
+        if chunk and weight + 1 + extra > _CHUNK:
+            yield chunk
+            chunk, weight = [], 0
+        chunk.append(candidate)
+        weight += 1 + extra
+    if chunk:
+        yield chunk
 
 
 def _outgoing(candidate: _Candidate, admissions: dict[AgentId, Admission]) -> Outgoing:

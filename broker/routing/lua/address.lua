@@ -7,7 +7,8 @@ local audience, outstanding, record, verdict_key, counters, activity = unpack(KE
 local id, nobody, record_ms, retention_ms, activity_cap = unpack(ARGV)
 -- include: clock
 -- include: activity
-local FIRST = 6
+-- Lua cannot unpack more than 8,000 values.
+local FIRST, AT_ONCE = 6, 4000
 
 if redis.call('EXISTS', audience) == 1 then
   return { 'known', cmsgpack.pack(redis.call('SMEMBERS', audience)) }
@@ -22,9 +23,10 @@ if #ARGV < FIRST then
   record_event(activity, counters, activity_cap, 'message.undeliverable', { id })
   return { 'undeliverable' }
 end
-for index = FIRST, #ARGV do
-  redis.call('SADD', audience, ARGV[index])
-  redis.call('SADD', outstanding, ARGV[index])
+for first = FIRST, #ARGV, AT_ONCE do
+  local last = math.min(first + AT_ONCE - 1, #ARGV)
+  redis.call('SADD', audience, unpack(ARGV, first, last))
+  redis.call('SADD', outstanding, unpack(ARGV, first, last))
 end
 redis.call('PEXPIRE', audience, record_ms)
 redis.call('PEXPIRE', outstanding, record_ms)
