@@ -22,6 +22,7 @@ STATUS_OF: Final[dict[str, HTTPStatus]] = {
     "foreign_origin": _S.FORBIDDEN,
     "not_found": _S.NOT_FOUND,
     "unknown_agent": _S.NOT_FOUND,
+    "no_recipients": _S.NOT_FOUND,
     "message_not_found": _S.NOT_FOUND,
     "thread_not_found": _S.NOT_FOUND,
     "ticket_not_found": _S.NOT_FOUND,

@@ -13,6 +13,7 @@ import structlog
 
 from broker.directory.agents import Agents
 from broker.directory.discovery.discovery import Discovery, DiscoveryPolicy
+from broker.directory.roll import RollCall
 from broker.directory.store import AgentStore
 from broker.kernel.clock import Clock, seconds_to_ms, system_clock
 from broker.kernel.errors import StorageUnavailableError
@@ -44,13 +45,16 @@ from broker.operations.processes import Processes
 from broker.operations.readiness import Readiness
 from broker.operations.stats import Stats
 from broker.operations.store import OperationsStore, PresencePolicy
+from broker.routing.audience import Memberships
 from broker.routing.channel_members import ChannelMembers
 from broker.routing.channel_store import ChannelStore
 from broker.routing.channels import Channels
-from broker.routing.engine import RoutingContext
+from broker.routing.pool_store import PoolStore
+from broker.routing.reach import Reach
+from broker.routing.round import Sources
 from broker.routing.router import Router
 from broker.routing.store import RoutingStore
-from broker.routing.targets import named_recipients
+from broker.routing.targets import parse
 from broker.security.api_keys import ApiKeys
 from broker.security.enrolment import Enrolment, RegistrationPolicy
 from broker.security.identities import Identities, Opener
@@ -214,8 +218,10 @@ def build_broker(
     admissions = Admissions(outgoing.admissions)
     arrivals = Arrivals(subscriber(settings.redis_url), keys)
 
+    register = AgentStore(redis, keys, activity_cap=policy.activity_cap)
+    rolls = RollCall(register)
     agents = Agents(
-        AgentStore(redis, keys, activity_cap=policy.activity_cap),
+        register,
         clock=clock,
         stale_after_ms=seconds_to_ms(settings.stale_after_seconds),
         offline_after_ms=seconds_to_ms(settings.offline_after_seconds),
@@ -228,15 +234,17 @@ def build_broker(
     conversations = Conversations(ConversationStore(redis, keys), records, inbox_store, clock)
     channel_store = ChannelStore(redis, keys, activity_cap=policy.activity_cap)
     channel_members = ChannelMembers(channel_store, agents.registered_at)
+    memberships = Memberships(channel=channel_members.audience, refusal=channel_members.refusal)
     withdrawals = Withdrawals(records, outgoing, inbox_store, visibility, clock)
     dead_letters = DeadLetters(records, inbox_store, policy)
     queue = MessageQueue(
         records,
         outgoing,
-        Composition(records, policy, visibility, named_recipients),
+        Composition(records, policy, visibility, parse),
         admissions,
         Neighbours(
             near_names=agents.near_names,
+            refusals=Reach(rolls, memberships, agents.near_names).refusals,
             ring=BellRinger(doorbell.ring).ring if answers_first else doorbell.ring,
         ),
         relations=relations,
@@ -312,7 +320,13 @@ def build_broker(
         router=Router(
             RoutingStore(redis, keys, policy),
             doorbell,
-            RoutingContext(everyone=agents.broadcast_audience),
+            Sources(
+                rolls=rolls,
+                memberships=memberships,
+                pools=PoolStore(redis, keys),
+                offline_after_ms=seconds_to_ms(settings.offline_after_seconds),
+                max_depth=policy.max_depth,
+            ),
             clock,
             supersede=withdrawals.supersede,
         ),

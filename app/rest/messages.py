@@ -49,6 +49,7 @@ _EXAMPLE: Final = {
 }
 SEND_ERRORS: Final = (
     "unknown_agent",
+    "no_recipients",
     "idempotency_conflict",
     "stale_epoch",
     "message_too_large",

@@ -25,8 +25,6 @@ from broker.kernel.ids import (
 from broker.kernel.priority import PRIORITY_NAMES
 
 TEN_YEARS_SECONDS: Final = 315_360_000
-MAX_RECIPIENTS: Final = 1000
-_MAX_TARGET: Final = 256
 
 # One line: no control characters, no line or paragraph separators, no halves of surrogate pairs.
 _NOT_IN_LINE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -149,24 +147,6 @@ def key_id_field(**options: Unpack[Options]) -> Identifier:
 def invitation_id_field(**options: Unpack[Options]) -> Identifier:
     """The id of an invitation."""
     return Identifier(INVITATION_ID_PATTERN, "an invitation's id, inv_ and a ULID", **options)
-
-
-class Targets(Kind[tuple[str, ...]]):
-    """One target or a list of them; what they may name is the broker's to judge (SPEC R1)."""
-
-    def __init__(self, **options: Unpack[Options]) -> None:
-        target = {"type": "string", "minLength": 1, "maxLength": _MAX_TARGET}
-        items = {"type": "array", "items": target, "minItems": 1, "maxItems": MAX_RECIPIENTS}
-        super().__init__({"oneOf": [target, items]}, **options)
-
-    def _deserialize(self, value: object, *_: object, **__: object) -> tuple[str, ...]:
-        if isinstance(value, str):
-            return (one_line(value, least=1, most=_MAX_TARGET),)
-        if not isinstance(value, list):
-            raise ValidationError("must be a target or a list of targets")
-        if not 1 <= len(value) <= MAX_RECIPIENTS:
-            raise ValidationError(f"must name 1 to {MAX_RECIPIENTS} targets")
-        return each(value, lambda item: one_line(item, least=1, most=_MAX_TARGET))
 
 
 class Lines(Kind[tuple[str, ...]]):

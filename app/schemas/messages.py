@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from typing import Any, Final, NotRequired, TypedDict
 
 import msgspec
@@ -16,36 +15,29 @@ from app.schemas.fields import (
     Line,
     Moment,
     Priority,
-    Targets,
     Text,
     Whole,
     agent_id_field,
     message_id_field,
 )
 from app.schemas.shape import HeaderShape, Shape
+from app.schemas.targets import Targets, TargetsView, targets_view
 from broker.kernel.clock import rfc3339
 from broker.kernel.errors import FieldProblem
 from broker.kernel.priority import display
 from broker.messaging.delivery import Delivered, Lease, Receipt
-from broker.messaging.message import BROADCAST, Draft, JsonText, Message
+from broker.messaging.message import BROADCAST, Draft, JsonText, Message, Strategy
 from broker.messaging.queue import Accepted
 from broker.messaging.receipts import Listed
-
-
-class Strategy(StrEnum):
-    """How one recipient of a pool is picked (SPEC R2)."""
-
-    ROUND_ROBIN = "round_robin"
-    LEAST_LOADED = "least_loaded"
-    RANDOM = "random"
-    STICKY = "sticky"
 
 
 class SendShape(Shape[Draft]):
     """A message to be sent (SPEC M1); the same in REST, batches, WebSocket and schedules."""
 
     sender = agent_id_field(required=True, data_key="from", description="Who sends it.")
-    to = Targets(required=True, description="An agent id, a list of them, or broadcast.")
+    to = Targets(
+        required=True, description="Whom it is for: agents, groups of them, or a selector."
+    )
     body = Text(description="What it says; a body, a payload or both are needed.")
     payload = AnyJson(description="Any JSON that goes with it.")
     kind = Line(description="What sort of message it is; chat where nothing is said.")
@@ -62,8 +54,10 @@ class SendShape(Shape[Draft]):
     deliver_at = Moment(description="Deliver it then; not together with delay_seconds.")
     expects_reply = Flag()
     timeout_ms = Duration(data_key="timeout_seconds", description="How long a reply may take.")
-    claimable = Flag()
-    strategy = Choice(Strategy)
+    claimable = Flag(description="All are offered it, and the first to claim it has it.")
+    strategy = Choice(
+        Strategy, description="How one of several is picked; all where nothing is said."
+    )
     max_attempts = Whole(1, 100, description="Deliveries before it is a dead letter.")
     supersedes = message_id_field(description="An undelivered message that this one replaces.")
     hold_for_unknown = Flag(description="Keep it for recipients that have yet to register.")
@@ -129,7 +123,7 @@ SaidView = TypedDict(
     "SaidView",
     {
         "from": str,
-        "to": str | list[str],
+        "to": TargetsView,
         "kind": str,
         "priority": str | int,
         "subject": str | None,
@@ -269,7 +263,7 @@ def moment(milliseconds: int | None) -> str | None:
 def _said(message: Message) -> SaidView:
     return {
         "from": message.sender,
-        "to": _to(message),
+        "to": targets_view(message.to),
         "kind": message.kind,
         "priority": display(message.priority),
         "subject": message.subject,
@@ -278,10 +272,6 @@ def _said(message: Message) -> SaidView:
         "meta": raw_json(message.meta),
         "channel": message.channel,
     }
-
-
-def _to(message: Message) -> str | list[str]:
-    return message.to[0] if len(message.to) == 1 else list(message.to)
 
 
 def raw_json(text: JsonText | None) -> JsonView:

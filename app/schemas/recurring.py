@@ -11,6 +11,7 @@ from app.schemas.fields import Choice, Line, Moment, Whole, agent_id_field, recu
 from app.schemas.lists import page_limit
 from app.schemas.messages import SaidView, SendShape, moment
 from app.schemas.shape import QueryShape, Shape
+from app.schemas.targets import targets_view
 from broker.kernel.clock import rfc3339
 from broker.kernel.ids import RecurringId
 from broker.kernel.priority import display
@@ -178,7 +179,7 @@ def recurring_view(one: Recurring) -> RecurringView:
     return {
         "id": one.id,
         "from": template.sender,
-        "to": template.to[0] if len(template.to) == 1 else list(template.to),
+        "to": targets_view(template.to),
         "kind": template.kind,
         "priority": display(template.priority),
         "subject": template.subject,

@@ -33,6 +33,7 @@ from app.schemas.messages import (
     raw_json,
 )
 from app.schemas.shape import QueryShape, Shape
+from app.schemas.targets import TargetsView
 from broker.kernel.clock import rfc3339
 from broker.kernel.ids import MESSAGE_ID_PATTERN, MessageId
 from broker.messaging.message import Draft
@@ -225,7 +226,7 @@ TicketView = TypedDict(
     {
         "ticket_id": str,
         "from": str,
-        "to": str | list[str],
+        "to": TargetsView,
         "status": str,
         "late": bool,
         "created_at": str,

@@ -310,10 +310,6 @@ class Agents:
         """
         return self._store.registered_at(agents)
 
-    def broadcast_audience(self) -> list[AgentId]:
-        """Everyone that a broadcast means: all but the built-in agents."""
-        return [name for name in self._store.names() if name not in BUILT_IN]
-
     def _agent(self, agent: AgentId, stored: Mapping[str, str]) -> Agent:
         last_seen = int(stored.get("last_seen", 0))
         return Agent(

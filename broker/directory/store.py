@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from broker.storage.keys import Keys
 from broker.storage.scripts import Argument, Outcome, Script
 
 _LUA: Final = Path(__file__).parent / "lua"
+_READ: Final = 1_000
 
 
 class AgentStore:
@@ -45,6 +46,7 @@ class AgentStore:
             "heartbeats": self._keys.heartbeats(partition),
             "unseen": self._keys.unseen(partition),
             "departed": self._keys.departed(partition),
+            "roll_version": self._keys.roll_version(partition),
             "counters": self._keys.counters(partition),
             "activity": self._keys.activity(partition),
         }, {"agent_id": agent, "activity_cap": self._activity_cap, **args}
@@ -70,6 +72,39 @@ class AgentStore:
             ]
         )
         return sorted(AgentId(name.decode()) for names in found for name in names)
+
+    def roll_versions(self) -> list[bytes | None]:
+        """The version of each partition's part of the roll; one trip."""
+        return self._redis.commands(
+            [
+                ("GET", self._keys.roll_version(Partition(number)))
+                for number in self._keys.all_partitions()
+            ]
+        )
+
+    def enrolled(
+        self, partitions: Sequence[Partition]
+    ) -> Iterator[tuple[Partition, AgentId, bytes, int | None]]:
+        """The agents of these partitions: profile (JSON) and the limit of the inbox, if they have.
+
+        Read some at a time: one that is deleted meanwhile is left out.
+        """
+        found = self._redis.commands(
+            [("ZRANGE", self._keys.agents(partition), 0, -1) for partition in partitions]
+        )
+        listed = [
+            (partition, AgentId(name.decode()))
+            for partition, names in zip(partitions, found, strict=True)
+            for name in names
+        ]
+        for start in range(0, len(listed), _READ):
+            some = listed[start : start + _READ]
+            replies = self._redis.commands(
+                [("HMGET", self._keys.agent(agent), "profile", "max_depth") for _, agent in some]
+            )
+            for (partition, agent), (profile, max_depth) in zip(some, replies, strict=True):
+                if profile is not None:
+                    yield partition, agent, profile, None if max_depth is None else int(max_depth)
 
     def silent_since(self, moment_ms: int) -> list[AgentId]:
         """Agents that count as present, but gave no sign of life since then."""

@@ -21,6 +21,7 @@ class DeliveryState(StrEnum):
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
     DROPPED = "dropped"  # given up by the inbox's own policy when it was full
+    UNDELIVERABLE = "undeliverable"  # no recipient matched when it was routed
     RESOLVED = "resolved"  # was dead, and an operator closed the case
 
 
@@ -33,6 +34,7 @@ FINAL_STATES: Final = frozenset(
         DeliveryState.CANCELLED,
         DeliveryState.SUPERSEDED,
         DeliveryState.DROPPED,
+        DeliveryState.UNDELIVERABLE,
         DeliveryState.RESOLVED,
     }
 )
@@ -40,7 +42,15 @@ FINAL_STATES: Final = frozenset(
 _S = DeliveryState
 ALLOWED_MOVES: Final[dict[DeliveryState, frozenset[DeliveryState]]] = {
     _S.ACCEPTED: frozenset(
-        {_S.QUEUED, _S.EXPIRED, _S.CANCELLED, _S.SUPERSEDED, _S.DEAD, _S.DROPPED}
+        {
+            _S.QUEUED,
+            _S.EXPIRED,
+            _S.CANCELLED,
+            _S.SUPERSEDED,
+            _S.DEAD,
+            _S.DROPPED,
+            _S.UNDELIVERABLE,
+        }
     ),
     _S.DELAYED: frozenset({_S.ACCEPTED, _S.CANCELLED, _S.SUPERSEDED}),
     _S.QUEUED: frozenset(
@@ -57,5 +67,6 @@ ALLOWED_MOVES: Final[dict[DeliveryState, frozenset[DeliveryState]]] = {
     _S.CANCELLED: frozenset(),
     _S.SUPERSEDED: frozenset(),
     _S.DROPPED: frozenset(),
+    _S.UNDELIVERABLE: frozenset(),
     _S.RESOLVED: frozenset(),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from broker.kernel.errors import BrokerError, FieldProblem, InvalidFieldsError, TooLargeError
 from broker.kernel.ids import AgentId, MessageId, new_id
@@ -18,15 +19,31 @@ References = Mapping[MessageId, Message]
 """The messages that drafts refer to, but for those that their sender may not see."""
 
 
+class Addressed(Protocol):
+    """What the targets of a draft come to."""
+
+    @property
+    def to(self) -> tuple[str, ...]:
+        """The targets in the form in which they are stored, each once."""
+
+    @property
+    def named(self) -> tuple[AgentId, ...]:
+        """The agents that they name one by one."""
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether whom they mean depends on more than the message."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Composed:
     """A message that is not stored yet, and what it names.
 
-    The recipients, the message that it replaces, and the ticket that it answers.
+    Whom it is for, the message that it replaces, and the ticket that it answers.
     """
 
     message: Message
-    recipients: tuple[AgentId, ...]
+    address: Addressed
     superseded: Envelope | None
     ticket: Envelope | None
 
@@ -39,13 +56,13 @@ class Composition:
         records: RecordStore,
         policy: MessagePolicy,
         visibility: Visibility,
-        named_recipients: Callable[[Sequence[str]], tuple[AgentId, ...]],
+        read_targets: Callable[[Sequence[str]], Addressed],
     ) -> None:
-        """`named_recipients` gives the agents among targets, or raises `InvalidFieldsError`."""
+        """`read_targets` says what targets come to, or raises `InvalidFieldsError`."""
         self._records = records
         self._policy = policy
         self._visibility = visibility
-        self._named_recipients = named_recipients
+        self._read_targets = read_targets
 
     def compose(
         self, drafts: Sequence[Draft], now: int, viewer: Viewer
@@ -77,7 +94,7 @@ class Composition:
         return {message.id: message for message in self._visibility.visible(viewer, stored)}
 
     def _compose(self, draft: Draft, references: References, now: int) -> Composed:
-        recipients = self._checked_recipients(draft, references, now)
+        address = self._checked_address(draft, references, now)
         deliver_at = draft.deliver_at if draft.delay_ms is None else now + draft.delay_ms
         if deliver_at is not None and deliver_at <= now:
             deliver_at = None
@@ -86,12 +103,12 @@ class Composition:
         message = Message(
             id=MessageId(new_id("msg", at_ms=now, partition=partition)),
             sender=draft.sender,
-            to=recipients or draft.to,
+            to=address.to,
             created_at=now,
             expires_at=(deliver_at or now) + (draft.ttl_ms or self._policy.ttl_ms),
             kind=draft.kind,
             priority=draft.priority,
-            channel=channel_for(draft, recipients, replied_to),
+            channel=channel_for(draft, address.named, replied_to),
             thread_id=draft.thread_id or (replied_to.thread if replied_to else None),
             reply_to=draft.reply_to,
             correlation_id=draft.correlation_id,
@@ -110,24 +127,22 @@ class Composition:
         )
         return Composed(
             message=message,
-            recipients=recipients,
+            address=address,
             superseded=references.get(draft.supersedes) if draft.supersedes else None,
             ticket=replied_to if replied_to is not None and replied_to.expects_reply else None,
         )
 
-    def _checked_recipients(
-        self, draft: Draft, references: References, now: int
-    ) -> tuple[AgentId, ...]:
-        """The agents that the draft names, if there is nothing wrong with it."""
-        recipients: tuple[AgentId, ...] = ()
+    def _checked_address(self, draft: Draft, references: References, now: int) -> Addressed:
+        """Whom the draft is for, if there is nothing wrong with it."""
+        address: Addressed | None = None
         problems = list(self._problems(draft, references, now))
         try:
-            recipients = self._named_recipients(draft.to)
+            address = self._read_targets(draft.to)
         except InvalidFieldsError as error:
             problems += error.problems
         else:
-            problems += problems_of_direct(draft, recipients)
-        if problems:
+            problems += problems_of_direct(draft, address.named)
+        if problems or address is None:
             raise InvalidFieldsError(problems)
         size = sum(len(part) for part in (draft.payload, draft.meta) if part)
         size += len(draft.body.encode()) if draft.body else 0
@@ -138,7 +153,7 @@ class Composition:
                 "Send a reference to the contents instead.",
                 problems=[FieldProblem(field="body", message=f"{size} bytes are too many")],
             )
-        return recipients
+        return address
 
     def _problems(self, draft: Draft, references: References, now: int) -> Iterable[FieldProblem]:
         longest = self._policy.max_ttl_ms

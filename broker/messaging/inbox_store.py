@@ -29,6 +29,8 @@ _MOVES: Final = (
     "withdraw",
 )
 _SWEEPS: Final = ("due", "shift", "trim_dead")
+# Deliveries read in one trip: messages to thousands are looked up a part at a time.
+_PAIRS: Final = 2_000
 
 # A clock that goes back by less than the step does no harm; the mark by which it is noticed is
 # renewed this often; and so long may pass between noticing it and moving what depends on it.
@@ -116,17 +118,20 @@ class InboxStore:
 
     def deliveries(self, pairs: Sequence[tuple[MessageId, AgentId]]) -> list[bytes | None]:
         """The packed delivery of each pair, unfinished or finished; None if it never arrived."""
-        found = self.redis.commands(
-            [
-                command
-                for message, agent in pairs
-                for command in (
-                    ("HGET", self.keys.deliveries(agent), message),
-                    ("HGET", self.keys.receipts(agent), message),
-                )
-            ]
-        )
-        return [found[index] or found[index + 1] for index in range(0, len(found), 2)]
+        packed: list[bytes | None] = []
+        for start in range(0, len(pairs), _PAIRS):
+            found = self.redis.commands(
+                [
+                    command
+                    for message, agent in pairs[start : start + _PAIRS]
+                    for command in (
+                        ("HGET", self.keys.deliveries(agent), message),
+                        ("HGET", self.keys.receipts(agent), message),
+                    )
+                ]
+            )
+            packed += [found[index] or found[index + 1] for index in range(0, len(found), 2)]
+        return packed
 
     def reached(
         self, messages: Sequence[MessageId], agents: Sequence[AgentId]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +16,15 @@ BROADCAST: Final = "broadcast"
 
 JsonText = bytes
 """JSON as it came, UTF-8: kept as text, so that large numbers and key order survive."""
+
+
+class Strategy(StrEnum):
+    """How one of several recipients is picked (SPEC R2)."""
+
+    ROUND_ROBIN = "round_robin"
+    LEAST_LOADED = "least_loaded"
+    RANDOM = "random"
+    STICKY = "sticky"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +53,7 @@ class Draft:
     expects_reply: bool = False
     timeout_ms: int | None = None
     claimable: bool = False
-    strategy: str | None = None
+    strategy: Strategy | None = None
     max_attempts: int | None = None
     supersedes: MessageId | None = None
     hold_for_unknown: bool = False
@@ -98,7 +108,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, re
     expects_reply: bool = False
     timeout_ms: int | None = None
     claimable: bool = False
-    strategy: str | None = None
+    strategy: Strategy | None = None
     max_attempts: int | None = None
     supersedes: MessageId | None = None
     hold_for_unknown: bool = False

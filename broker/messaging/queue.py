@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,13 +26,15 @@ from broker.kernel.ids import AgentId, MessageId, Partition, ThreadId, created_m
 from broker.kernel.viewer import EVERYONE, Viewer
 from broker.messaging.admissions import Admissions
 from broker.messaging.composition import Composed, Composition
-from broker.messaging.message import Draft
+from broker.messaging.message import Draft, Message
 from broker.messaging.outgoing_store import Admission, Outgoing, OutgoingStore
 from broker.messaging.record_store import RecordStore
 from broker.messaging.relations import Reference, Relations
 
-# One script call holds up the whole server: this many messages take it about 5 ms.
+# One script call holds up the whole server: this many messages take it about 5 ms, and so many
+# recipients of one as long as a message.
 _CHUNK: Final = 250
+_RECIPIENTS_A_MESSAGE: Final = 10
 _BLOCK_SECONDS: Final = 10.0
 _BLOCK_POLL_SECONDS: Final = 0.1
 # To find near names is to read all names: of a batch, the first unknown recipients get them.
@@ -55,6 +57,8 @@ class Neighbours:
     """What the queue asks of other contexts; `wiring` hands it in."""
 
     near_names: Callable[[AgentId], tuple[AgentId, ...]]
+    refusals: Callable[[Sequence[Message]], Sequence[BrokerError | None]]
+    """Why messages to groups cannot be sent; None for those that can."""
     ring: Callable[[Iterable[Partition]], None]
 
 
@@ -131,7 +135,7 @@ class MessageQueue:
     def check(self, draft: Draft) -> None:
         """Raise what `send` would, except for a full inbox; stores nothing."""
         (entry,) = self._entries([draft], self._clock(), EVERYONE)
-        if isinstance(entry, _Candidate):
+        if isinstance(entry, _Candidate) and entry.result is None:
             partition = self._store.keys.partition_for(draft.sender)
             self._refuse_unknown([entry], self._admitted(partition, [entry], fresh=True))
         result = _result_of(entry)
@@ -151,13 +155,12 @@ class MessageQueue:
         entries = self._entries(drafts, now, viewer)
         by_partition: dict[Partition, list[_Candidate]] = defaultdict(list)
         for entry in entries:
-            if isinstance(entry, _Candidate):
+            if isinstance(entry, _Candidate) and entry.result is None:
                 partition = self._store.keys.partition_of(entry.composed.message.id)
                 by_partition[partition].append(entry)
         ringing = set()
         for partition, group in by_partition.items():
-            for start in range(0, len(group), _CHUNK):
-                chunk = group[start : start + _CHUNK]
+            for chunk in _chunks(group):
                 try:
                     if self._store_chunk(
                         partition, chunk, now, transition, patience_seconds, fresh=fresh
@@ -181,7 +184,18 @@ class MessageQueue:
                 # What it refers to may have left since the same was accepted the first time.
                 first = self._first_use(draft)
                 entries.append(first if isinstance(first, Accepted) else composed)
+        self._refuse_groups([entry for entry in entries if isinstance(entry, _Candidate)])
         return entries
+
+    def _refuse_groups(self, candidates: Sequence[_Candidate]) -> None:
+        """Refuse what is meant for groups that it does not reach."""
+        to_groups = [one for one in candidates if one.composed.address.has_groups]
+        if not to_groups:
+            return
+        refusals = self._neighbours.refusals([one.composed.message for one in to_groups])
+        for candidate, refusal in zip(to_groups, refusals, strict=True):
+            if refusal is not None:
+                candidate.result = self._first_use(candidate.draft) or refusal
 
     def _store_chunk(
         self,
@@ -231,7 +245,7 @@ class MessageQueue:
     def _admitted(
         self, partition: Partition, group: Sequence[_Candidate], *, fresh: bool
     ) -> dict[AgentId, Admission]:
-        agents = dict.fromkeys(agent for one in group for agent in one.composed.recipients)
+        agents = dict.fromkeys(agent for one in group for agent in one.composed.address.named)
         return self._admissions.of(partition, agents, fresh=fresh)
 
     def _refuse_unknown(
@@ -239,7 +253,7 @@ class MessageQueue:
     ) -> None:
         suggested: dict[AgentId, tuple[AgentId, ...]] = {}
         for candidate in group:
-            named = candidate.composed.recipients
+            named = candidate.composed.address.named
             missing = [agent for agent in named if not admissions[agent].registered]
             if not missing or candidate.draft.hold_for_unknown:
                 continue
@@ -299,6 +313,21 @@ class MessageQueue:
             accepted_at=record.created_at if record else created_ms(identifier),
             created=False,
         )
+
+
+def _chunks(group: Iterable[_Candidate]) -> Iterator[list[_Candidate]]:
+    """The candidates in order, as many at a time as one script call may store."""
+    chunk: list[_Candidate] = []
+    weight = 0
+    for candidate in group:
+        extra = len(candidate.composed.address.named) // _RECIPIENTS_A_MESSAGE
+        if chunk and weight + 1 + extra > _CHUNK:
+            yield chunk
+            chunk, weight = [], 0
+        chunk.append(candidate)
+        weight += 1 + extra
+    if chunk:
+        yield chunk
 
 
 def _outgoing(candidate: _Candidate, admissions: dict[AgentId, Admission]) -> Outgoing:

@@ -98,6 +98,7 @@ class Snapshot:
             _S.CANCELLED: self._total("delivery.cancelled") + self._total("message.cancelled"),
             _S.SUPERSEDED: self._total("delivery.superseded") + self._total("message.superseded"),
             _S.DROPPED: self._total("delivery.dropped"),
+            _S.UNDELIVERABLE: self._total("message.undeliverable"),
             _S.RESOLVED: self._total("dead_letter.resolved"),
         }
 

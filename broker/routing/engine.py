@@ -7,14 +7,18 @@ from dataclasses import dataclass
 
 from broker.kernel.ids import AgentId
 from broker.messaging.message import Envelope
-from broker.routing.targets import is_broadcast
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoutingContext:
-    """What decisions of one batch are made from; read once, and only if a message asks for it."""
+    """What decisions are made from; asked only for messages that don't say all themselves.
 
-    everyone: Callable[[], Sequence[AgentId]]
+    `audience` gives all that a message's targets mean, in the order of ids, `pick` the one of them
+    that its strategy wants.
+    """
+
+    audience: Callable[[Envelope], Sequence[AgentId]]
+    pick: Callable[[Envelope, Sequence[AgentId]], AgentId]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +39,11 @@ class Decision:
 
 
 def decide(message: Envelope, context: RoutingContext) -> Decision:
-    """A broadcast reaches every registered agent but its sender; all else goes where it says."""
-    promised = frozenset(message.promised)
-    if is_broadcast(message.to):
-        return Decision(
-            recipients=tuple(name for name in context.everyone() if name != message.sender),
-            promised=promised,
-            is_literal=False,
-        )
-    named = message.named
-    return Decision(
-        recipients=named, promised=promised, is_literal=len(promised) == len(message.to)
-    )
+    """Where a message goes that names its recipients; else to its audience, or to one of it."""
+    promised = message.promised
+    if len(promised) == len(message.to):
+        return Decision(recipients=promised, promised=frozenset(promised), is_literal=True)
+    recipients = tuple(context.audience(message))
+    if message.strategy and recipients:
+        recipients = (context.pick(message, recipients),)
+    return Decision(recipients=recipients, promised=frozenset(promised), is_literal=False)

@@ -18,7 +18,8 @@ import structlog
 from broker.kernel.clock import Clock
 from broker.kernel.ids import AgentId, MessageId, Partition
 from broker.messaging.message import Envelope
-from broker.routing.engine import Decision, RoutingContext, decide
+from broker.routing.engine import Decision
+from broker.routing.round import Round, Sources
 from broker.routing.store import Batch, RoutingStore
 from broker.storage.doorbell import Doorbell
 
@@ -55,7 +56,7 @@ class Router:
         self,
         store: RoutingStore,
         doorbell: Doorbell,
-        context: RoutingContext,
+        sources: Sources,
         clock: Clock,
         *,
         supersede: Callable[[MessageId], None],
@@ -63,7 +64,7 @@ class Router:
         """`supersede` withdraws a routed message from all who do not hold it; safe to repeat."""
         self._store = store
         self._doorbell = doorbell
-        self._context = context
+        self._sources = sources
         self._clock = clock
         self._supersede = supersede
 
@@ -166,21 +167,21 @@ class Router:
         """
         decisions: list[tuple[Envelope, Decision]] = []
         decided: dict[Partition, list[MessageId]] = defaultdict(list)
-        weight = 0
+        this_round = Round(self._sources)
         waiting = [(partition, name) for partition in batches for name in batches[partition].ids]
         for start in range(0, len(waiting), _FETCH):
             chunk = waiting[start : start + _FETCH]
             envelopes = self._store.envelopes([name for _, name in chunk])
+            decided_by_now = this_round.decide(
+                [envelopes[name] for _, name in chunk if name in envelopes]
+            )
             for partition, name in chunk:
-                if weight >= _COMMIT:
+                if this_round.effort >= _COMMIT:
                     return decisions, decided
                 decided[partition].append(name)
-                message = envelopes.get(name)
                 # Without a record it reached its verdict long ago, only ingress did not hear.
-                if message is not None:
-                    decision = decide(message, self._context)
-                    decisions.append((message, decision))
-                    weight += len(decision.recipients)
+                if name in envelopes:
+                    decisions.append(next(decided_by_now))
         return decisions, decided
 
     def _address(

@@ -122,9 +122,10 @@ class RoutingStore:
     def address(
         self, audiences: Sequence[tuple[Envelope, Sequence[AgentId]]], now_ms: int
     ) -> list[tuple[AgentId, ...]]:
-        """Remember whom messages to several go to, before one reaches the first of them.
+        """Remember whom messages go to, before one reaches the first of them.
 
-        Returns whom each goes to: those given, unless it was settled before.
+        Returns whom each goes to: those given, unless it was settled before. To go to nobody is a
+        message's verdict.
         """
         outcomes = self._redis.call_many(
             [
@@ -132,9 +133,19 @@ class RoutingStore:
                     keys={
                         "audience": self.keys.audience(message.id),
                         "outstanding": self.keys.outstanding(message.id),
+                        "record": self.keys.message(message.id),
+                        "verdict_key": self.keys.verdict(message.id),
+                        "counters": self.keys.counters(self.keys.partition_of(message.id)),
+                        "activity": self.keys.activity(self.keys.partition_of(message.id)),
                     },
-                    args={"record_ms": self._policy.record_ms(message.needed_until - now_ms)},
-                    more_args=recipients or (_NOBODY,),
+                    args={
+                        "id": message.id,
+                        "nobody": _NOBODY,
+                        "record_ms": self._policy.record_ms(message.needed_until - now_ms),
+                        "retention_ms": self._policy.retention_ms,
+                        "activity_cap": self._policy.activity_cap,
+                    },
+                    more_args=recipients,
                 )
                 for message, recipients in audiences
             ]

@@ -314,6 +314,18 @@ class Keys:
         """Last epoch of each agent that was deleted, from which its sessions go on counting."""
         return f"{self._tags[partition]}departed"
 
+    @_key(type="string", lifetime="permanent", owner="directory")
+    def roll_version(self, partition: Partition) -> str:
+        """`<changes>@<ms>`: another with each change of what a partition's agents are."""
+        return f"{self._tags[partition]}roll_version"
+
+    # --- pools ------------------------------------------------------------------------------
+
+    @_key(type="string", lifetime="a day after the last turn", owner="routing")
+    def turns(self, targets: str) -> str:
+        """How many messages to these targets were handed out in turn (round_robin)."""
+        return f"{self._of_agent(targets)}turns:{self._digest(targets)}"
+
     # --- recurring messages -----------------------------------------------------------------
 
     @_key(

@@ -123,7 +123,7 @@ def test_next_times_are_told(api: Api) -> None:
         ({"schedule": f"at:{rfc3339(system_clock() - 1000)}"}, {"schedule"}),
         ({"idempotency_key": "k", "deliver_at": "2099-01-01T00:00:00Z"}, None),
         ({"body": None}, {"body"}),
-        ({"to": "team:x"}, {"to"}),
+        ({"to": "herd:x"}, {"to"}),
         ({"cron": "* * * * *"}, {"cron"}),
     ],
 )

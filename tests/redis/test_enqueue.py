@@ -118,7 +118,7 @@ def test_a_bad_message_does_not_sink_the_rest_of_its_batch(stage: Stage) -> None
         [
             stage.draft(),
             stage.draft("nobody"),
-            stage.draft("tag:x"),
+            stage.draft("pool:x"),
             stage.draft(sender="zoe"),
             stage.draft(body="x" * 300_000),
             stage.draft(),

@@ -1,85 +1,84 @@
-"""Whom a message reaches: targets and the engine, without any Redis."""
+"""The engine's decisions, without any Redis."""
+
+from collections.abc import Sequence
 
 import msgspec
-import pytest
 
-from broker.kernel.errors import InvalidFieldsError
 from broker.kernel.ids import AgentId, MessageId
-from broker.messaging.message import Envelope
+from broker.messaging.message import Envelope, Strategy
 from broker.routing.engine import RoutingContext, decide
-from broker.routing.targets import is_broadcast, named_recipients
 
 ALICE, BOB, CAROL = AgentId("alice"), AgentId("bob"), AgentId("carol")
 
 
-def envelope(*to: str) -> Envelope:
+def envelope(*to: str, claimable: bool = False, strategy: Strategy | None = None) -> Envelope:
     return Envelope(
         id=MessageId("msg_01ARZ3NDEKTSV4RRFFQ69G5FAV"),
         sender=ALICE,
         to=to,
         created_at=1,
         expires_at=2,
+        claimable=claimable,
+        strategy=strategy,
     )
 
 
-def nobody_asked() -> list[AgentId]:
-    raise AssertionError("only a broadcast asks who is there")
+def nobody_asked(_: Envelope) -> list[AgentId]:
+    raise AssertionError("a message that says all is decided without asking")
 
 
-def test_agents_are_named_one_by_one_each_once_in_order() -> None:
-    assert named_recipients(["carol", "bob", "carol"]) == (CAROL, BOB)
+def nobody_picks(_: Envelope, __: Sequence[AgentId]) -> AgentId:
+    raise AssertionError("only a strategy picks")
 
 
-def test_a_broadcast_names_nobody() -> None:
-    assert named_recipients(["broadcast"]) == ()
-    assert is_broadcast(("broadcast",))
-    assert not is_broadcast(("bob",))
-
-
-@pytest.mark.parametrize(
-    ("to", "says"),
-    [
-        ([], "must name"),
-        (["broadcast", "bob"], "nobody else"),
-        (["tag:x"], "unknown prefix 'tag:'"),
-        (["bob smith"], "no agent id"),
-        (["-bob"], "no agent id"),
-        (["bob\n"], "no agent id"),
-        ([""], "no agent id"),
-        (["b" * 129], "no agent id"),
-        (["bob", "x:y", "z z"], "unknown prefix 'x:'"),
-    ],
-)
-def test_what_names_no_agent_is_refused_with_the_known_forms(to: list[str], says: str) -> None:
-    with pytest.raises(InvalidFieldsError) as refused:
-        named_recipients(to)
-
-    assert says in refused.value.problems[0].message
-    assert {problem.field for problem in refused.value.problems} == {"to"}
+SILENT = RoutingContext(audience=nobody_asked, pick=nobody_picks)
 
 
 def test_a_message_to_named_agents_goes_to_them_and_asks_nobody_else() -> None:
-    decision = decide(envelope("bob", "carol"), RoutingContext(everyone=nobody_asked))
+    decision = decide(envelope("bob", "carol"), SILENT)
 
     assert decision.recipients == (BOB, CAROL)
     assert decision.promised == {BOB, CAROL}
     assert decision.is_literal
 
 
-def test_a_claimable_message_is_promised_to_nobody_and_its_audience_is_noted() -> None:
-    offered = msgspec.structs.replace(envelope("bob"), claimable=True)
+def test_a_message_to_a_group_goes_to_its_audience_and_only_the_named_were_promised_it() -> None:
+    context = RoutingContext(audience=lambda _: [BOB, CAROL], pick=nobody_picks)
 
-    decision = decide(offered, RoutingContext(everyone=nobody_asked))
+    decision = decide(envelope("bob", "tag:x"), context)
+
+    assert decision.recipients == (BOB, CAROL)
+    assert decision.promised == {BOB}
+    assert not decision.is_to_one
+
+
+def test_a_strategy_picks_one_of_the_audience_and_promised_it_to_nobody() -> None:
+    context = RoutingContext(audience=lambda _: [BOB, CAROL], pick=lambda _, pool: pool[-1])
+
+    decision = decide(envelope("bob", "carol", strategy=Strategy.RANDOM), context)
+
+    assert decision.recipients == (CAROL,)
+    assert not decision.promised
+    assert not decision.is_to_one
+
+
+def test_without_an_audience_nothing_is_picked() -> None:
+    context = RoutingContext(audience=lambda _: [], pick=nobody_picks)
+
+    assert decide(envelope("tag:x", strategy=Strategy.RANDOM), context).recipients == ()
+
+
+def test_a_claimable_message_is_promised_to_nobody_and_its_audience_is_noted() -> None:
+    context = RoutingContext(audience=lambda message: message.named, pick=nobody_picks)
+
+    decision = decide(envelope("bob", claimable=True), context)
 
     assert decision.recipients == (BOB,)
     assert not decision.promised
     assert not decision.is_to_one
 
 
-def test_a_broadcast_goes_to_everyone_but_its_sender() -> None:
-    context = RoutingContext(everyone=lambda: [ALICE, BOB, CAROL])
+def test_a_message_that_broadcasts_names_nobody() -> None:
+    message = msgspec.structs.replace(envelope("broadcast", "tag:x", "bob"), claimable=False)
 
-    decision = decide(envelope("broadcast"), context)
-
-    assert decision.recipients == (BOB, CAROL)
-    assert not decision.promised
+    assert message.named == (BOB,)

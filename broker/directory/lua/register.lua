@@ -1,7 +1,7 @@
 -- Register an agent, or renew its registration; a new instance opens a new session (SPEC R8).
 -- outcomes: created, renewed, new_session, changed
 -- `changed`: the profile is no longer the `expected` one; read it again.
-local agent, agents, heartbeats, unseen, departed, counters, activity = unpack(KEYS)
+local agent, agents, heartbeats, unseen, departed, roll_version, counters, activity = unpack(KEYS)
 local agent_id, expected, profile, instance_id, max_depth, on_full, present, reaped, activity_cap = unpack(ARGV)
 -- include: clock
 -- include: activity

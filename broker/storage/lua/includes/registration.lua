@@ -1,6 +1,7 @@
--- Registering an agent. Expects agent, agents, heartbeats, unseen, departed, counters, activity, agent_id,
--- profile, instance_id, max_depth, on_full, present, reaped, activity_cap and what clock.lua and activity.lua
--- give.
+-- Registering an agent. Expects agent, agents, heartbeats, unseen, departed, roll_version, counters,
+-- activity, agent_id, profile, instance_id, max_depth, on_full, present, reaped, activity_cap and what
+-- clock.lua and activity.lua give.
+-- include: roll
 
 -- `epoch` and `instance` are those of the registration before; 0 and '' where there was none.
 local function register_agent(epoch, instance)
@@ -15,6 +16,10 @@ local function register_agent(epoch, instance)
   elseif instance_id ~= '' and instance ~= instance_id then
     outcome = 'new_session'
     epoch = epoch + 1
+  end
+  local before = redis.call('HMGET', agent, 'profile', 'max_depth')
+  if outcome == 'created' or before[1] ~= profile or max_depth ~= '' and before[2] ~= max_depth then
+    change_roll()
   end
   redis.call('HSET', agent, 'profile', profile, 'epoch', epoch)
   if present == '1' then

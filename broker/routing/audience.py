@@ -1,0 +1,102 @@
+"""Whom targets mean: plain sets of agents (SPEC R1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+from broker.directory.roll import Roll, Trait
+from broker.kernel.errors import BrokerError
+from broker.kernel.ids import AgentId
+from broker.routing.targets import Address, Everyone, Group, GroupKind, Named, Selector, Target
+
+Members = Callable[[str], Collection[AgentId] | None]
+"""The members of a group by its name; None where there is no such group."""
+
+TRAIT_OF: Final = {
+    GroupKind.LABEL: Trait.LABEL,
+    GroupKind.TAG: Trait.TAG,
+    GroupKind.CAP: Trait.CAPABILITY,
+}
+"""The groups that the register itself knows."""
+
+
+def _no_such_group(_name: str) -> None:
+    return None
+
+
+def _nothing_refused(_sender: AgentId, _channel: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memberships:
+    """Groups that the register does not know; `wiring` hands in who does.
+
+    `refusal` says why a sender may not post to a channel; None if it may.
+    """
+
+    channel: Members = _no_such_group
+    team: Members = _no_such_group
+    orchestrator: Members = _no_such_group
+    refusal: Callable[[AgentId, str], BrokerError | None] = _nothing_refused
+
+    def of(self, group: Group) -> Collection[AgentId] | None:
+        """The members of such a group, None where there is none of that name."""
+        match group.kind:
+            case GroupKind.CHANNEL:
+                return self.channel(group.name)
+            case GroupKind.TEAM:
+                return self.team(group.name)
+            case GroupKind.ORCHESTRATOR:
+                return self.orchestrator(group.name)
+            case _:
+                return None
+
+
+class Groups:
+    """Who belongs to what at one moment; members that it asked for are not asked for again."""
+
+    def __init__(self, roll: Roll, memberships: Memberships) -> None:
+        self.roll = roll
+        self._memberships = memberships
+        self._asked: dict[Group, frozenset[AgentId]] = {}
+
+    def members(self, target: Target) -> frozenset[AgentId]:
+        """The registered agents that a target means, whoever sends to it.
+
+        Members of channels, teams and orchestrators joined by name, so the built-in agents may be
+        among them; whatever else is a group leaves them out.
+        """
+        match target:
+            case Named(agent=agent):
+                return frozenset((agent,)) if self.roll.find(agent) else frozenset()
+            case Everyone():
+                return self.roll.everyone
+            case Group(kind=kind, name=name) if kind in TRAIT_OF:
+                return self.roll.having(TRAIT_OF[kind], name)
+            case Group():
+                return self._members_elsewhere(target)
+            case Selector():
+                return self._selected(target)
+
+    def audience(self, address: Address, sender: AgentId) -> frozenset[AgentId]:
+        """All that an address means: a group never includes its sender, a name may."""
+        if not address.groups:
+            return frozenset(address.named)
+        found = frozenset().union(*map(self.members, address.groups))
+        return found - {sender} | frozenset(address.named)
+
+    def _members_elsewhere(self, group: Group) -> frozenset[AgentId]:
+        if group not in self._asked:
+            found = self._memberships.of(group) or ()
+            self._asked[group] = frozenset(name for name in found if self.roll.find(name))
+        return self._asked[group]
+
+    def _selected(self, selector: Selector) -> frozenset[AgentId]:
+        required = [self.members(part) for part in selector.all_of]
+        if selector.any_of:
+            required.append(frozenset().union(*map(self.members, selector.any_of)))
+        found = frozenset.intersection(*required) if required else self.roll.everyone
+        return found.difference(*map(self.members, selector.none_of))
