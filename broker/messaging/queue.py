@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -236,10 +237,14 @@ class MessageQueue:
             if waiting and fresh:
                 time.sleep(_BLOCK_POLL_SECONDS)
             fresh = True
-        self._relations.settle(
-            stored=[one for one, of in zip(references, group, strict=True) if _is_stored(of)],
-            refused=[one for one, of in zip(references, group, strict=True) if not _is_stored(of)],
-        )
+        # They are stored: what can't be noted now is made up for by whoever reads the ticket.
+        with suppress(StorageUnavailableError):
+            self._relations.settle(
+                stored=[one for one, of in zip(references, group, strict=True) if _is_stored(of)],
+                refused=[
+                    one for one, of in zip(references, group, strict=True) if not _is_stored(of)
+                ],
+            )
         return ring
 
     def _admitted(

@@ -8,6 +8,7 @@ from broker.kernel.errors import StorageFullError, StorageUnavailableError
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId
 from broker.messaging.queue import Accepted
+from broker.messaging.ticket import TicketState
 from broker.wiring import build_broker
 from tests.conftest import MakeSettings, RedisUnderTest
 from tests.redis.servers import Server, binary_for, running
@@ -56,6 +57,7 @@ def test_every_step_survives_the_loss_of_all_scripts(
         lambda: stage.broker.inboxes.reject(
             BOB, (held := stage.lease_one()).message.id, token(held), delay_ms=0
         ),
+        lambda: stage.reply(stage.deliver(expects_reply=True)),
         stage.settle,
     ]
 
@@ -103,11 +105,28 @@ def test_without_memory_nothing_is_accepted_and_nothing_half_done(
     assert own_stage.deliver(idempotency_key="k1") in own_stage.inbox()
 
 
+def test_without_memory_a_ticket_is_read_and_its_reply_is_refused_whole(
+    own_stage: Stage, server: Server
+) -> None:
+    asked, answered = (own_stage.deliver(expects_reply=True) for _ in range(2))
+    own_stage.reply(answered)
+    exhaust_memory(server)
+
+    with pytest.raises(StorageFullError):
+        own_stage.reply(asked)
+
+    tickets = own_stage.broker.tickets
+    assert tickets.get(answered).state is TicketState.RESPONDED
+    assert (tickets.get(asked).state, tickets.get(asked).count) == (TicketState.PENDING, 0)
+    assert own_stage.state(asked) is DeliveryState.QUEUED
+    assert [one.message.id for one in tickets.owed_by(BOB, limit=10)[0]] == [asked]
+
+
 def test_without_memory_what_was_accepted_is_still_routed_leased_and_finished(
     own_stage: Stage, server: Server
 ) -> None:
     one, both = own_stage.send(), own_stage.send(("bob", "carol"))
-    everyone, due = own_stage.send("broadcast"), own_stage.send(delay_ms=1)
+    everyone, due = own_stage.send("broadcast"), own_stage.send(delay_ms=1, expects_reply=True)
     exhaust_memory(server)
 
     own_stage.broker.router.drain_unrung()
