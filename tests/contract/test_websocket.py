@@ -175,6 +175,32 @@ def test_an_agent_does_not_send_in_the_name_of_another(server: Server, bob: str)
     assert [error["field"] for error in refused["problem"]["errors"]] == ["message.from"]
 
 
+def test_a_reply_without_a_token_gives_the_credit_back(server: Server, bob: str) -> None:
+    alice = Agent(server, register(server, bob.replace("bob", "alice")))
+    agent = Agent(server, bob)
+    agent.hello(credit=1)
+    for _ in range(2):
+        asked = alice.ask(type="send", message={"to": bob, "body": "?", "expects_reply": True})
+        server.broker.router.drain()
+
+        (question,) = agent.messages(1)
+        answer = agent.ask(type="reply", id=question["id"], response={"yes": True})
+
+        assert (question["id"], answer["ticket_id"]) == (asked["id"], asked["id"])
+    assert server.leased(bob) == 0
+
+
+def test_an_agent_does_not_reply_in_the_name_of_another(server: Server, bob: str) -> None:
+    (asked,) = server.send(bob, "hi")
+    agent = Agent(server, bob)
+
+    refused = agent.ask(type="reply", id=asked, agent_id="alice", response="yes")
+
+    problem = refused["problem"]
+    assert (problem["status"], problem["code"]) == (403, "forbidden")
+    assert [one["field"] for one in problem["errors"]] == ["agent_id"]
+
+
 def test_a_message_to_an_unknown_agent_is_refused_and_the_connection_stays(
     server: Server, bob: str
 ) -> None:
