@@ -1,6 +1,7 @@
 """Tickets: asking, answering, waiting for the answer, and what is still owed (SPEC M10)."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,6 +22,7 @@ from broker.messaging.dead_letters import DeadLetterFilter
 from broker.messaging.delivery import Delivered
 from broker.messaging.ticket import Ticket, TicketState
 from broker.messaging.tickets import TicketNotFoundError
+from broker.storage.connection import Command
 from tests.redis.conftest import MakeStage
 from tests.redis.stage import HOUR_MS, Stage, token
 from tests.waiting import until
@@ -257,6 +259,24 @@ def test_an_ordinary_message_that_answers_is_a_reply_as_well(stage: Stage, how: 
 
     assert bodies(ticket(stage, asked)) == ["plainly"]
     assert owed(stage) == []
+
+
+def test_a_batch_of_replies_is_noted_in_one_trip_and_confirmed_in_another(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis, trips = stage.broker.redis, []
+    make_trip = redis._trip
+
+    def noted(commands: Sequence[Command]) -> list[Any]:
+        trips.append(commands)
+        return make_trip(commands)
+
+    drafts = [stage.draft("alice", "bob", reply_to=ask(stage)) for _ in range(100)]
+    monkeypatch.setattr(redis, "_trip", noted)
+
+    stage.broker.queue.send_many(drafts)
+
+    assert sum(any(one[0] == "ZADD" for one in commands) for commands in trips) == 2
 
 
 def test_several_recipients_answer_each_for_itself(stage: Stage) -> None:
