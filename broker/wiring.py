@@ -213,13 +213,15 @@ def build_broker(
     records = RecordStore(redis, keys)
     outgoing = OutgoingStore(redis, keys, policy)
     inbox_store = InboxStore(redis, keys, policy)
-    visibility = Visibility(inbox_store, read_channels=lambda _agents, _channels: ())
+    register = AgentStore(redis, keys, activity_cap=policy.activity_cap)
+    channel_store = ChannelStore(redis, keys, activity_cap=policy.activity_cap)
+    channel_members = ChannelMembers(channel_store, register.registered_at)
+    rolls = RollCall(register)
+    visibility = Visibility(inbox_store, channel_members.readable)
     relations = Relations(redis, keys, policy)
     admissions = Admissions(outgoing.admissions)
     arrivals = Arrivals(subscriber(settings.redis_url), keys)
 
-    register = AgentStore(redis, keys, activity_cap=policy.activity_cap)
-    rolls = RollCall(register)
     agents = Agents(
         register,
         clock=clock,
@@ -232,8 +234,6 @@ def build_broker(
     )
     inboxes = Inboxes(records, inbox_store, policy, arrivals, agents.near_names)
     conversations = Conversations(ConversationStore(redis, keys), records, inbox_store, clock)
-    channel_store = ChannelStore(redis, keys, activity_cap=policy.activity_cap)
-    channel_members = ChannelMembers(channel_store, agents.registered_at)
     memberships = Memberships(channel=channel_members.audience, refusal=channel_members.refusal)
     withdrawals = Withdrawals(records, outgoing, inbox_store, visibility, clock)
     dead_letters = DeadLetters(records, inbox_store, policy)

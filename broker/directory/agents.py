@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -302,13 +302,6 @@ class Agents:
         lowered = {name.lower(): name for name in names}
         near = difflib.get_close_matches(agent.lower(), lowered, n=_NEAR, cutoff=0.6)
         return tuple(lowered[name] for name in near)
-
-    def registered_at(self, agents: Sequence[AgentId]) -> list[int | None]:
-        """When (ms) each of these agents registered; None where one is not.
-
-        It tells an agent from another that took its id after it was deleted.
-        """
-        return self._store.registered_at(agents)
 
     def _agent(self, agent: AgentId, stored: Mapping[str, str]) -> Agent:
         last_seen = int(stored.get("last_seen", 0))

@@ -92,7 +92,12 @@ class Conversations:
     ) -> tuple[list[DirectMessage], MessageId | None]:
         """What two agents said to each other, as `history`; empty if nothing is stored."""
         found, cursor = self.history(direct_with(agent, other), limit=limit, before=before)
-        receipts = self._receipts([(one.id, AgentId(one.to[0])) for one in found])
+        pairs = [(one.id, AgentId(one.to[0])) for one in found]
+        copies = self._inboxes.deliveries(pairs)
+        receipts = [
+            _receipt(recipient, packed)
+            for (_, recipient), packed in zip(pairs, copies, strict=True)
+        ]
         return [
             DirectMessage(
                 message=message,
@@ -128,7 +133,9 @@ class Conversations:
         """What an agent has with each of these; None where nothing is stored any more."""
         names = [direct_with(agent, one.other) for one in counterparts]
         newest = self._store.newest(names, COUNTED + 1)
-        receipts = iter(self._receipts([(one, agent) for ids in newest for one in ids[:COUNTED]]))
+        looked_at = [one for ids in newest for one in ids[:COUNTED]]
+        copies = self._inboxes.deliveries_of(agent, looked_at)
+        receipts = iter([_receipt(agent, packed) for packed in copies])
         conversations: list[DirectConversation | None] = []
         lasts = self._last_of(names, newest)
         for name, counterpart, ids, last in zip(names, counterparts, newest, lasts, strict=True):
@@ -189,12 +196,10 @@ class Conversations:
     def _is_settled(self, at: int) -> bool:
         return at < self._clock() - _STORED_WITHIN_MS
 
-    def _receipts(self, pairs: Sequence[tuple[MessageId, AgentId]]) -> list[Receipt | None]:
-        """The receipt of each message for an agent; None where it is not one of its own."""
-        return [
-            None if packed is None else receipt_from(agent, unpack(packed))
-            for (_, agent), packed in zip(pairs, self._inboxes.deliveries(pairs), strict=True)
-        ]
+
+def _receipt(agent: AgentId, packed: bytes | None) -> Receipt | None:
+    """The receipt of a packed delivery; None where the message is not one of the agent's."""
+    return None if packed is None else receipt_from(agent, unpack(packed))
 
 
 def _is_unread(receipt: Receipt) -> bool:

@@ -32,6 +32,8 @@ _SWEEPS: Final = ("due", "shift", "trim_dead")
 # Deliveries read in one trip: messages to thousands are looked up a part at a time.
 _PAIRS: Final = 2_000
 
+_AT_ONCE: Final = 1_000
+
 # A clock that goes back by less than the step does no harm; the mark by which it is noticed is
 # renewed this often; and so long may pass between noticing it and moving what depends on it.
 _CLOCK_STEP_MS: Final = 2_000
@@ -150,6 +152,22 @@ class InboxStore:
             ]
             for position, message in enumerate(messages)
         }
+
+    def deliveries_of(self, agent: AgentId, ids: Sequence[MessageId]) -> list[bytes | None]:
+        """As `deliveries`, for many messages of one agent; one trip, in a few large commands."""
+        some = [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)]
+        found = self.redis.commands(
+            [
+                ("HMGET", key, *names)
+                for names in some
+                for key in (self.keys.deliveries(agent), self.keys.receipts(agent))
+            ]
+        )
+        return [
+            unfinished or finished
+            for index in range(0, len(found), 2)
+            for unfinished, finished in zip(found[index], found[index + 1], strict=True)
+        ]
 
     def received_counts(self, agents: Iterable[AgentId]) -> list[int]:
         """How many messages each of these agents has received, as far as receipts are kept."""

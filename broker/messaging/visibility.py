@@ -1,7 +1,8 @@
 """Who may see a message: its sender, whom it has reached, who reads its channel (SPEC Z2).
 
 A message reaches an agent when it is routed to its inbox. So one that is delayed, or was withdrawn
-before it was routed, is its sender's alone: nobody finds it by its id, a thread or a reply.
+before it was routed, is its sender's alone: nobody finds it by its id, a thread or a reply. Its
+channels are those that it was sent to; the field `channel` is a word that anybody may use.
 """
 
 from __future__ import annotations
@@ -9,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Final, TypeVar
 
-from broker.kernel.ids import AgentId, MessageId
+from broker.kernel.ids import AgentId, ChannelId, MessageId
 from broker.kernel.viewer import Viewer, includes
+from broker.messaging.conversation import channels_among
 from broker.messaging.inbox_store import InboxStore
 from broker.messaging.message import Envelope
 
 # What an agent has received lies in no order of time. Up to so many ids are fetched to be put in
 # one; who has more is so busy that a scan of all messages meets its own often enough.
 _RECEIVED_AT_MOST: Final = 20_000
-_CHANNEL: Final = "channel:"
 
 _Message = TypeVar("_Message", bound=Envelope)
 
-ReadChannels = Callable[[Collection[AgentId], Collection[str]], Collection[str]]
-"""Those of the channels that one of the agents may read."""
+Readable = Callable[[Viewer, Collection[ChannelId]], Collection[ChannelId]]
+"""Those of the channels whose messages a viewer may read."""
 
 
 def may_see(viewer: Viewer, message: Envelope, readers: Collection[AgentId]) -> bool:
@@ -33,37 +34,43 @@ def may_see(viewer: Viewer, message: Envelope, readers: Collection[AgentId]) -> 
 class Visibility:
     """Finds out whom messages have reached, for viewers who may not see everything."""
 
-    def __init__(self, inboxes: InboxStore, read_channels: ReadChannels) -> None:
+    def __init__(self, inboxes: InboxStore, readable: Readable) -> None:
         self._inboxes = inboxes
-        self._read_channels = read_channels
+        self._readable = readable
 
     def sees(self, viewer: Viewer, message: Envelope) -> bool:
         """Whether the viewer may see this message."""
         return bool(self.visible(viewer, [message]))
 
     def visible(self, viewer: Viewer, messages: Sequence[_Message]) -> list[_Message]:
-        """Those of the messages that the viewer may see; at most two trips for all."""
+        """Those of the messages that the viewer may see.
+
+        One trip for all at most, and a few more if some were sent to channels.
+        """
         if viewer is None:
             return list(messages)
         agents = sorted(viewer)
         asked = [one for one in messages if not may_see(viewer, one, ())]
         reached = self._inboxes.reached([one.id for one in asked], agents)
-        channels = {channel for one in asked if not reached[one.id] for channel in _channels(one)}
-        read = self._read_channels(agents, channels) if channels else ()
+        posted = self._posted_for(viewer, [one for one in asked if not reached[one.id]])
         return [
             one
             for one in messages
-            if may_see(viewer, one, reached.get(one.id, ()))
-            or any(channel in read for channel in _channels(one))
+            if may_see(viewer, one, reached.get(one.id, ())) or one.id in posted
         ]
+
+    def _posted_for(self, viewer: Viewer, messages: Sequence[Envelope]) -> set[MessageId]:
+        """Those of the messages that were routed to a channel that the viewer may read."""
+        channels = {message.id: channels_among(message.to) for message in messages}
+        named = {channel for several in channels.values() for channel in several}
+        readable = set(self._readable(viewer, named)) if named else set()
+        posted = [one for one, several in channels.items() if not readable.isdisjoint(several)]
+        redis, keys = self._inboxes.redis, self._inboxes.keys
+        routed = redis.commands([("EXISTS", keys.audience(identifier)) for identifier in posted])
+        return {one for one, is_routed in zip(posted, routed, strict=True) if is_routed}
 
     def received(self, agents: Collection[AgentId]) -> list[MessageId] | None:
         """The messages that have reached these agents, newest first; None if they are too many."""
         if sum(self._inboxes.received_counts(agents)) > _RECEIVED_AT_MOST:
             return None
         return sorted(self._inboxes.received(agents), reverse=True)
-
-
-def _channels(message: Envelope) -> list[str]:
-    """The channels that it was posted to. What its field `channel` says is up to its sender."""
-    return [one.removeprefix(_CHANNEL) for one in message.to if one.startswith(_CHANNEL)]

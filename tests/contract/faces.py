@@ -59,6 +59,9 @@ class Face(Protocol):
     def get(self, path: str, **query: Any) -> Document:
         """Read something; there is one way to do so."""
 
+    def call(self, method: str, path: str, **options: Any) -> Document:
+        """Ask for something else that there is one way to ask for."""
+
 
 class Http:
     """Every verb is a request to the web server."""
