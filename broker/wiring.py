@@ -175,9 +175,7 @@ def build_identity(settings: Settings, redis: Redis, keys: Keys, clock: Clock) -
         ),
         keys=api_keys,
         invitations=invitations,
-        enrolment=Enrolment(
-            RegistrationPolicy(settings.registration), api_keys, store, invitations
-        ),
+        enrolment=Enrolment(RegistrationPolicy(settings.registration), api_keys, invitations),
     )
 
 

@@ -41,7 +41,7 @@ _EXAMPLE: Final = {"id": "bob", "name": "Bob", "tags": ["review"], "instance_id"
     body=REGISTER,
     example=_EXAMPLE,
     answers={201: EnrolledView, 200: EnrolledView},
-    errors=("unauthenticated", "forbidden", "agent_taken"),
+    errors=("unauthenticated", "forbidden", "identity_unavailable", "agent_taken"),
 )
 def register(body: Registration) -> Response:
     """Register an agent (201), or renew its registration (200).

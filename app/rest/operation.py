@@ -25,7 +25,7 @@ _EVERY: Final = (
     "storage_unavailable",
 )
 _WITH_BODY: Final = ("malformed", "request_too_large", "unsupported_media_type")
-_GUARDED: Final = ("unauthenticated", "forbidden")
+_GUARDED: Final = ("unauthenticated", "forbidden", "identity_unavailable")
 _RETRY_AFTER: Final = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,7 @@ from broker.security.key_use import KeyUse
 from broker.security.principal import Principal, Role
 from broker.security.scopes import agent_scope, checked
 from broker.security.tokens import TokenKind, digest
+from broker.storage.scripts import Argument, Outcome
 
 STATION: Final = "station"
 """Who made what the station makes by itself."""
@@ -123,9 +125,18 @@ class ApiKeys:
     # --- for newcomers ----------------------------------------------------------------------
 
     def draw_for(self, agent: AgentId, *, created_by: str) -> Issued:
-        """A key that would speak for an agent; kept only by `KeyStore.enrol`."""
+        """A key that would speak for an agent; `enrol` keeps it."""
         wanted = NewKey(name=agent, scopes=(agent_scope(agent),))
         return self._draw(wanted, created_by, self._store.keys.partition_for(agent))
+
+    def enrol(
+        self, drawn: Issued, names: Mapping[str, str], arguments: Mapping[str, Argument]
+    ) -> Outcome:
+        """Register the agent of a drawn key and keep the key, in one step: created or taken.
+
+        The names and arguments are the directory's, as its `register.lua` takes them.
+        """
+        return self._store.enrol(drawn.key, names, arguments)
 
     # --- for whoever has to know who asks ---------------------------------------------------
 

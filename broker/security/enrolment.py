@@ -8,9 +8,8 @@ from enum import StrEnum
 
 from broker.kernel.errors import ForbiddenError, UnauthenticatedError
 from broker.kernel.ids import AgentId
-from broker.security.api_keys import ApiKeys, Issued
+from broker.security.api_keys import ApiKeys
 from broker.security.invitations import Invitations
-from broker.security.key_store import KeyStore
 from broker.security.principal import Principal
 from broker.security.tokens import TokenKind
 from broker.storage.scripts import Argument, Outcome
@@ -43,12 +42,10 @@ class Enrolment:
         self,
         policy: RegistrationPolicy,
         keys: ApiKeys,
-        store: KeyStore,
         invitations: Invitations,
     ) -> None:
         self._policy = policy
         self._keys = keys
-        self._store = store
         self._invitations = invitations
 
     def admit(self, caller: Principal | None, agent: AgentId, invitation: str | None) -> Admission:
@@ -73,12 +70,12 @@ class Enrolment:
         raise (UnauthenticatedError if caller is None else ForbiddenError)(remedy)
 
     def _admission(self, agent: AgentId, by: str, use: Callable[[], object]) -> Admission:
-        issued: Issued = self._keys.draw_for(agent, created_by=by)
+        issued = self._keys.draw_for(agent, created_by=by)
 
         def founding(names: Mapping[str, str], arguments: Mapping[str, Argument]) -> Outcome:
             # First, and for good: an invitation that is used for an agent stays so, and can be
             # used for it again, whoever dies before the next line.
             use()
-            return self._store.enrol(issued.key, names, arguments)
+            return self._keys.enrol(issued, names, arguments)
 
         return Admission(founding=founding, token=issued.token)

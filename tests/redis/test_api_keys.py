@@ -7,15 +7,19 @@ from broker.kernel.errors import (
     ConflictError,
     InvalidFieldsError,
     KeyNotFoundError,
+    StorageFullError,
 )
 from broker.kernel.ids import AgentId, KeyId
 from broker.security.api_keys import ApiKeys, Issued, NewKey
+from broker.security.invitations import NewInvitation
 from broker.security.key_record import KeyState
 from broker.security.key_store import KeyStore
 from broker.security.key_use import EVERY_MS, KeyUse
 from broker.security.principal import Principal
-from broker.wiring import Broker
+from broker.wiring import Broker, build_broker
+from tests.conftest import MakeSettings
 from tests.redis.racing import race, succeeded
+from tests.redis.servers import binary_for, running
 from tests.waiting import until
 
 HOUR_MS = 3_600_000
@@ -263,3 +267,29 @@ def test_every_move_of_a_key_is_an_event(desk: Desk) -> None:
 
     for event in ("key.created", "key.rotated", "key.revoked"):
         assert event in held
+
+
+def test_a_full_redis_still_knows_keys_and_ends_them(
+    request: pytest.FixtureRequest, settings: MakeSettings
+) -> None:
+    with running(binary_for(request.config.getoption("--redis"))) as server:
+        chosen = settings(redis_url=server.url, jobs_redis_url=server.url, auth="required")
+        broker = build_broker(chosen)
+        broker.prepare()
+        kept = NewKey(name="kept", scopes=("agent:bob",))
+        issued = broker.identity.keys.create(kept, created_by="key:boss")
+        anybody = NewInvitation(pattern="*", uses=1, expires_in_ms=HOUR_MS)
+        invited = broker.identity.invitations.create(anybody, created_by="key:boss")
+
+        with server.client() as client:
+            client.config_set("maxmemory", 1)
+
+        with pytest.raises(StorageFullError):
+            broker.identity.keys.create(kept, created_by="key:boss")
+        assert broker.identity.keys.opened_by(issued.token) is not None
+        broker.identity.keys.revoke(issued.key.id)
+        assert broker.identity.keys.opened_by(issued.token) is None
+        revoked = broker.identity.invitations.revoke(invited.invitation.id)
+        assert revoked.revoked_at is not None
+        broker.redis.client.close()
+        broker.jobs.client.close()
