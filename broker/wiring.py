@@ -39,6 +39,7 @@ from broker.messaging.tickets import Tickets
 from broker.messaging.verdict_store import VerdictStore
 from broker.messaging.visibility import Visibility
 from broker.messaging.withdrawal import Withdrawals
+from broker.operations.activity_store import ActivityStore
 from broker.operations.alerts import Alerts
 from broker.operations.monitor import Health
 from broker.operations.processes import Processes
@@ -46,6 +47,7 @@ from broker.operations.readiness import Readiness
 from broker.operations.stats import Stats
 from broker.operations.store import OperationsStore, PresencePolicy
 from broker.routing.audience import Memberships
+from broker.operations.watching import Watching
 from broker.routing.channel_members import ChannelMembers
 from broker.routing.channel_store import ChannelStore
 from broker.routing.channels import Channels
@@ -113,6 +115,7 @@ class Broker:
     stats: Stats
     health: Health
     readiness: Readiness
+    watching: Watching
 
     def prepare(self) -> None:
         """Bring the data to this version. Raises `DataVersionError`, `StorageUnavailableError`."""
@@ -339,4 +342,5 @@ def build_broker(
             check_data=lambda: migrate(redis, keys),
             check_jobs=lambda: jobs.command("PING"),
         ),
+        watching=Watching(ActivityStore(redis, keys)),
     )
