@@ -78,6 +78,7 @@ class AppContext:
         for end in self._ends_at_stop:
             end()
         self._broker.arrivals.wake_all()
+        self._broker.watching.wake_all()
 
     def attach_to(self, app: Flask) -> None:
         """Make this what the routes of `app` find."""

@@ -44,12 +44,13 @@ def operation(
     optional: bool = False,
     batch: bool = False,
     hidden: bool = False,
+    media_type: str = MEDIA_TYPE,
 ) -> Callable[[View], View]:
     """Reads what a route declares, and hands it over as `body`, `query` and `headers`.
 
     `access` says who may use it. `answers` maps each success status to the view's type, `errors`
     are codes beyond those that every route has. An `optional` body may be absent; a `batch` may be
-    as large as any request.
+    as large as any request. `media_type` is that of the answers.
     """
 
     def decorate(view: View) -> View:
@@ -85,7 +86,7 @@ def operation(
                 for shape, location in ((query, "query"), (headers, "headers"))
                 if shape is not None
             ],
-            "responses": _successes(answers) | _problems(codes),
+            "responses": _successes(answers, media_type) | _problems(codes),
             "hide": hidden,
             # What follows is for app.openapi.
             "access": access,
@@ -104,11 +105,11 @@ def operation(
 _NO_QUERY: Final[QueryShape[Any]] = QueryShape()
 
 
-def _successes(answers: Mapping[int, Any]) -> dict[str, Any]:
+def _successes(answers: Mapping[int, Any], media_type: str) -> dict[str, Any]:
     return {
         str(status): {
             "description": "Done." if status != 202 else "Accepted, and on disk.",  # noqa: PLR2004
-            "content": {MEDIA_TYPE: {"schema": reference(view)}} if view is not None else {},
+            "content": {media_type: {"schema": reference(view)}} if view is not None else {},
         }
         for status, view in answers.items()
     }

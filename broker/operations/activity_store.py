@@ -78,10 +78,13 @@ def _event(partition: int, identifier: str, fields: Sequence[Any]) -> Event:
 
 
 def _item(event: str, subject: str) -> Item:
-    """What an id of an event names: `<message>`, `<message>:<agent>`, an agent or another thing."""
+    """What an event's id names: an agent, `<thing>`, or an agent's share in it `<thing>:<agent>`.
+
+    Most things are messages.
+    """
     identifier, _, agent = subject.partition(":")
     if identifier.startswith("msg_"):
         return Item(message_id=MessageId(identifier), agent_id=AgentId(agent) if agent else None)
     if event.startswith("agent."):
         return Item(agent_id=AgentId(subject))
-    return Item(other_id=subject)
+    return Item(other_id=identifier, agent_id=AgentId(agent) if agent else None)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from broker.kernel.ids import AgentId, MessageId, ThreadId
+from broker.kernel.viewer import Viewer
 from broker.operations.timeline import Event, Item
-from broker.security.principal import Viewer
 
 
 class Origin(NamedTuple):
@@ -85,5 +85,6 @@ class Interest:
         )
 
     def _shows_other(self, item: Item) -> bool:
-        may_see = self.viewer is None or item.agent_id is not None
+        is_agent = item.other_id is None
+        may_see = self.viewer is None or is_agent or item.agent_id in self.viewer
         return may_see and (self.agent is None or item.agent_id == self.agent)

@@ -57,6 +57,11 @@ class Position(NamedTuple):
         """The place right behind this one."""
         return self._replace(partition=self.partition + 1)
 
+    @property
+    def before(self) -> Position:
+        """The place right before this one."""
+        return self._replace(partition=self.partition - 1)
+
     def begins(self, partition: int) -> StreamId:
         """The least id in this partition's stream that lies behind this place."""
         return (self.ms, self.seq + 1) if partition <= self.partition else (self.ms, self.seq)
@@ -64,7 +69,7 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """What an event is about: a message, a recipient's copy of one, an agent, or another thing."""
+    """What an event is about: a message, an agent, another thing; or an agent's share in it."""
 
     message_id: MessageId | None = None
     agent_id: AgentId | None = None
@@ -116,7 +121,7 @@ class Progress:
         What is told once is not taken back: when a clock is set back, events go on in the order of
         their streams, each within its own.
         """
-        bounds = [Position(min(reading.now for reading in readings), 0)]
+        bounds = [Position(min(reading.now for reading in readings), 0).behind]
         bounds += [reading.events[-1].position.behind for reading in readings if reading.more]
         end = max(self.end, min(bounds))
         if until is not None:

@@ -32,6 +32,7 @@ _AT_ONCE: Final = 256
 _CATCHING_UP: Final = 4
 # A watcher that another process has served may be ahead of this one, but not by more than this.
 _AHEAD_MS: Final = 5_000
+_BEGINNING_OF_TIME: Final = Position(0, 0)
 _END_OF_TIME: Final[StreamId] = (2**53, 0)
 
 _log = structlog.get_logger(__name__)
@@ -61,7 +62,7 @@ class Watch:
         self._until = recent.progress.end
         # Behind this, where another process has told more than the reader of this one by then.
         self._told_to: Position | None = None
-        self.position = self._until
+        self.position = self._until.before
         if after is not None:
             self._resume(after)
 
@@ -72,7 +73,7 @@ class Watch:
         """
         self._changed.clear()
         found = self._next()
-        if not found and self._is_up_to_date and not stop.is_set():
+        if not found and self._is_up_to_date and not (self.is_over or stop.is_set()):
             self._changed.wait(wait_seconds)
             found = self._next()
         return found
@@ -80,6 +81,11 @@ class Watch:
     def wake(self) -> None:
         """Something may have happened."""
         self._changed.set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will come any more."""
+        return self._recent.is_over and self._gap is None and self._is_up_to_date
 
     @property
     def _is_up_to_date(self) -> bool:
@@ -110,8 +116,6 @@ class Watch:
             kept = self._recent.since(self._number, _AT_ONCE)
             if kept is not None:
                 self._number += len(kept)
-                if not kept and self._recent.is_over:
-                    raise RuntimeError("the reader of the activity streams has ended")
                 return self._shown(self._untold(kept))
             self._fall_back(self.position)
         return self._catch_up()
@@ -147,6 +151,7 @@ class Watching:
 
     def __init__(self, store: ActivityStore) -> None:
         self._store = store
+        self._count = store.partitions
         self._origins = RememberedOrigins(store.envelopes)
         self._lock = threading.Lock()
         self._watches: set[Watch] = set()
@@ -154,20 +159,21 @@ class Watching:
         self._catching_up = threading.BoundedSemaphore(_CATCHING_UP)
 
     @contextmanager
-    def watch(self, interest: Interest, after: Position | None = None) -> Iterator[Watch]:
+    def watch(
+        self, interest: Interest, after: Position | None = None, *, follow: bool = True
+    ) -> Iterator[Watch]:
         """Watch what happens behind a position, or from now on.
 
+        Without `follow` it ends with what happened until now, and begins with what is still known.
         Raises `StorageUnavailableError` if nothing can be read now. Later, Redis may go and come
         back: what happens is told when it is there again.
         """
         with self._lock:
-            if self._recent is None:
-                self._recent = self._start()
             watch = Watch(
-                self._recent,
+                self._followed() if follow else self._past(),
                 lambda events: interest.select(events, self._origins.of),
                 self._read_on,
-                after,
+                after if follow else after or _BEGINNING_OF_TIME,
             )
             self._watches.add(watch)
         try:
@@ -183,13 +189,27 @@ class Watching:
         for watch in watches:
             watch.wake()
 
-    def _start(self) -> RecentEvents:
-        # Behind the end of every stream there is nothing but its server's time.
-        readings = self._store.read([_END_OF_TIME] * self._store.partitions)
-        now = Position(min(reading.now for reading in readings), 0)
-        recent = RecentEvents(Progress.behind(now, len(readings)))
-        threading.Thread(target=self._follow, args=(recent,), name="watching", daemon=True).start()
+    def _followed(self) -> RecentEvents:
+        """What the reader tells; it starts with the first who follows."""
+        if self._recent is None:
+            self._recent = RecentEvents(Progress.behind(Position(self._now(), 0), self._count))
+            threading.Thread(
+                target=self._follow, args=(self._recent,), name="watching", daemon=True
+            ).start()
+        return self._recent
+
+    def _past(self) -> RecentEvents:
+        """As if there had been a reader until now, who kept nothing."""
+        end = Position(self._now() + 1, 0)
+        recent = RecentEvents(Progress.behind(end, self._count))
+        recent.is_over = True
         return recent
+
+    def _now(self) -> int:
+        """The time of the servers in ms: that of the slowest clock."""
+        # Behind the end of every stream there is nothing but its server's time.
+        readings = self._store.read([_END_OF_TIME] * self._count)
+        return min(reading.now for reading in readings)
 
     def _follow(self, recent: RecentEvents) -> None:
         """Read on while somebody watches."""
@@ -237,7 +257,7 @@ def _told(
     """What is told of these readings, and how far that goes."""
     events, progress = behind.over(readings, until=until)
     lost = any(reading.lost for reading in readings)
-    return [*([Gap(behind=behind.end)] if lost else ()), *events], progress
+    return [*([Gap(behind=behind.end.before)] if lost else ()), *events], progress
 
 
 def _pause_seconds(readings: Sequence[Reading]) -> float:

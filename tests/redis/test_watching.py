@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from broker.kernel.errors import StorageUnavailableError
-from broker.kernel.ids import AgentId, MessageId
+from broker.kernel.ids import AgentId, MessageId, Partition
 from broker.operations.activity_store import ActivityStore
 from broker.operations.interest import Interest
 from broker.operations.recent_events import Gap, Told
@@ -164,8 +164,42 @@ def test_what_the_streams_no_longer_hold_is_announced_as_a_gap(make_stage: MakeS
     with of(stage).watch(Interest(), after=start) as again:
         told = take_until(again, lambda told: len(told) > 1)
 
-    assert told[0] == Gap(behind=start.behind)
+    assert told[0] == Gap(behind=start)
     assert messages(told)
+
+
+def test_who_does_not_follow_is_told_what_happened_until_now(stage: Stage) -> None:
+    sent = [stage.send(sender=name) for name in ("alice", "bob") * 3]
+
+    told: list[Told] = []
+    with stage.broker.watching.watch(Interest(), follow=False) as watch:
+        stage.send()
+        while not watch.is_over:
+            told += watch.take(60, GOING)
+
+    assert set(messages(told)) >= set(sent)
+    assert [one.position for one in told if isinstance(one, Event)] == everything(stage)[
+        : len(told)
+    ]
+
+
+def test_what_is_written_at_the_very_position_where_a_watcher_began_is_told(stage: Stage) -> None:
+    with of(stage).watch(Interest()) as watch:
+        began = watch.position
+    partitions = stage.broker.keys.partitions
+    for partition in range(partitions):
+        key = stage.broker.keys.activity(Partition(partition))
+        stage.broker.redis.command("DEL", key)
+        stage.broker.redis.command(
+            "XADD", key, f"{began.ms}-{began.seq}", "event", "x.y", "ids", str(partition)
+        )
+
+    with of(stage).watch(Interest(), after=began) as again:
+        told = take_until(again, lambda told: len(told) == partitions)
+
+    assert [one.position.partition for one in told if isinstance(one, Event)] == [
+        *range(partitions)
+    ]
 
 
 def test_a_position_that_the_streams_still_hold_is_no_gap(make_stage: MakeStage) -> None:

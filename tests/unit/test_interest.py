@@ -31,7 +31,8 @@ QUEUED = event("delivery.queued", copy(FIRST, BOB), copy(SECOND, BOB), copy(SECO
 LATE = event("delivery.acknowledged", copy(FORGOTTEN, BOB))
 JOINED = event("agent.registered", Item(agent_id=CAROL))
 REPEATED = event("recurring.sent", Item(other_id="rec_1"))
-ALL = (ACCEPTED, QUEUED, LATE, JOINED, REPEATED)
+BURIED = event("dead_letter.resolved", Item(other_id="dlq_1", agent_id=BOB))
+ALL = (ACCEPTED, QUEUED, LATE, JOINED, REPEATED, BURIED)
 
 
 def told(interest: Interest) -> list[tuple[str, tuple[Item, ...]]]:
@@ -53,10 +54,11 @@ def test_an_agent_is_told_of_what_it_sent_or_received_and_of_other_agents() -> N
     ]
 
 
-def test_a_recipient_is_told_of_a_message_whose_record_has_left() -> None:
-    assert ("delivery.acknowledged", (copy(FORGOTTEN, BOB),)) in told(
-        Interest(viewer=frozenset({BOB}))
-    )
+def test_a_recipient_is_told_of_what_is_its_own_though_the_message_has_left() -> None:
+    found = told(Interest(viewer=frozenset({BOB})))
+
+    assert ("delivery.acknowledged", (copy(FORGOTTEN, BOB),)) in found
+    assert ("dead_letter.resolved", BURIED.items) in found
 
 
 def test_who_is_no_agent_is_told_of_agents_only() -> None:

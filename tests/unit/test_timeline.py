@@ -66,9 +66,10 @@ def test_every_event_is_told_once_and_in_order_however_the_clocks_differ(
 ) -> None:
     streams = streams_of(written)
 
-    told, _ = follow(streams, Progress.behind(Position(0, 0), PARTITIONS), clocks)
+    told, end = follow(streams, Progress.behind(Position(0, 0), PARTITIONS), clocks)
 
     assert told == everything(streams)
+    assert Position.parse(str(end.end.before)) == end.end.before
 
 
 @given(writes, clock_runs, st.data())
