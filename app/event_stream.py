@@ -13,8 +13,8 @@ import structlog
 
 from app.json_document import encoded
 from app.schemas.events import event_view
+from broker.kernel.clock import system_clock
 from broker.kernel.errors import BrokerError, StorageUnavailableError
-from broker.kernel.viewer import Viewer
 from broker.operations.recent_events import Told
 from broker.operations.timeline import Event
 from broker.operations.watching import Watch
@@ -43,7 +43,7 @@ class EventStream:
     def __init__(
         self,
         watch: AbstractContextManager[Watch],
-        viewer: Viewer,
+        principal: Principal,
         prove: Callable[[], Principal],
         stop: threading.Event,
     ) -> None:
@@ -51,7 +51,8 @@ class EventStream:
         self._open = ExitStack()
         self._watch = self._open.enter_context(watch)
         self._prove = prove
-        self._viewer = viewer
+        self._principal = principal
+        self._viewer = principal.viewer
         self._stop = stop
         self._proven_at = self._said_at = time.monotonic()
 
@@ -80,14 +81,19 @@ class EventStream:
         return max(0.0, due - now)
 
     def _is_still_allowed(self) -> bool:
-        """Whether the token still proves the same; while nobody can tell, it does."""
+        """Whether the token still proves the same; while nobody can tell, it does until its end."""
         if time.monotonic() - self._proven_at < _PROOF_SECONDS:
             return True
         self._proven_at = time.monotonic()
         try:
-            return self._prove().viewer == self._viewer
+            self._principal = self._prove()
         except BrokerError as error:
-            return not error.permanent
+            if error.permanent:
+                return False
+        ends_at = self._principal.expires_at
+        return self._principal.viewer == self._viewer and (
+            ends_at is None or ends_at > system_clock()
+        )
 
 
 def bound_writing(environ: Mapping[str, Any]) -> Callable[[], None]:
