@@ -39,6 +39,7 @@ from broker.messaging.tickets import Tickets
 from broker.messaging.verdict_store import VerdictStore
 from broker.messaging.visibility import Visibility
 from broker.messaging.withdrawal import Withdrawals
+from broker.operations.activity_store import ActivityStore
 from broker.operations.alerts import Alerts
 from broker.operations.monitor import Health
 from broker.operations.processes import Processes
@@ -46,6 +47,7 @@ from broker.operations.readiness import Readiness
 from broker.operations.stats import Stats
 from broker.operations.store import OperationsStore, PresencePolicy
 from broker.routing.audience import Memberships
+from broker.operations.watching import Watching
 from broker.routing.channel_members import ChannelMembers
 from broker.routing.channel_store import ChannelStore
 from broker.routing.channels import Channels
@@ -62,6 +64,7 @@ from broker.security.invitation_store import InvitationStore
 from broker.security.invitations import Invitations
 from broker.security.key_store import KeyStore
 from broker.security.key_use import KeyUse
+from broker.security.rate_limits import RateLimits
 from broker.storage.bell_ringer import BellRinger
 from broker.storage.connection import Redis, connect, subscriber
 from broker.storage.doorbell import Doorbell
@@ -113,6 +116,8 @@ class Broker:
     stats: Stats
     health: Health
     readiness: Readiness
+    watching: Watching
+    rate_limits: RateLimits
 
     def prepare(self) -> None:
         """Bring the data to this version. Raises `DataVersionError`, `StorageUnavailableError`."""
@@ -337,4 +342,6 @@ def build_broker(
             check_data=lambda: migrate(redis, keys),
             check_jobs=lambda: jobs.command("PING"),
         ),
+        watching=Watching(ActivityStore(redis, keys)),
+        rate_limits=RateLimits(jobs, keys),
     )

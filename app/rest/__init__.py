@@ -24,6 +24,7 @@ from app.rest.operations import operations, probes
 from app.rest.recurring import recurring
 from app.rest.threads import threads
 from app.rest.tickets import tickets
+from app.rest.watching import watching
 
 PREFIX: Final = "/api/v1"
 OTHER_PREFIXES: Final = {"under_api": "/api", "at_root": ""}
@@ -43,6 +44,7 @@ RESOURCES: Final[tuple[APIBlueprint, ...]] = (
     operations,
     keys,
     invitations,
+    watching,
 )
 
 AT_ROOT: Final[tuple[APIBlueprint, ...]] = (probes,)

@@ -16,6 +16,8 @@ Frames are JSON objects with a `type`, as DESIGN section 4 lists them; `ref` tie
   back to the inbox at once, and does not count as an attempt.
 - **Identity** (SPEC Z2). The handshake proves that the caller may act as the agent, as any call
   does, and the proof is looked at again every few seconds. All that is sent is from this agent.
+- **Limits** (SPEC Z3). A frame counts as a request does, but for `ack`, which ends what the station
+  itself has begun. One too many is refused; the connection goes on.
 - **Sessions** (SPEC R8). A hello with an instance or an epoch claims that session; when a newer one
   registers, the connection is closed.
 - **Closing.** 1009 frame too large, 1011 defect, 1012 server stops: connect again. 4400 too many
@@ -78,6 +80,9 @@ def register(app: Flask, context: AppContext) -> None:
     def serve(ws: Socket, agent_id: str) -> None:
         agent = AgentId(agent_id)
         client = Client(agent=agent, standing=Standing.of_caller(agent))
+        standing = Standing(AgentId(agent_id), principal(), proof())
+        spend = context.allowances.spender(principal())
+        client = Client(agent=AgentId(agent_id), standing=standing, spend=spend)
         Session(Channel(ws), client, context.broker, connections, terms).run()
 
     app.config["SOCK_SERVER_OPTIONS"] = {

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from app.standing import Standing
+from app.allowances import Spend
 from app.websocket.frames import Hello, Ref
 from app.websocket.window import Window
 from broker.kernel.errors import ConflictError
@@ -23,6 +24,7 @@ class Client:
 
     agent: AgentId
     standing: Standing
+    spend: Spend
     instance_id: str | None = None
     epoch: int | None = None
     window: Window = field(default_factory=Window)

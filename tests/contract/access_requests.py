@@ -43,6 +43,11 @@ def _of_leased(**fields: Any) -> Prepare:
     return ask
 
 
+def _watch(at: Scene) -> Ask:
+    mark = at.sent()
+    return Ask(query={"follow": "false", "message": mark}, mark=mark)
+
+
 def _read(at: Scene) -> Ask:
     return Ask(path={"message_id": at.received()}, body={"agent_id": at.agent})
 
@@ -118,6 +123,7 @@ REQUESTS: Final[dict[str, Prepare]] = {
     "broadcastMessage": _from_agent(),
     "sendMessages": _batch,
     "findMessages": lambda at: Ask(query={"limit": "1000"}, mark=at.sent()),
+    "watchEvents": _watch,
     "getMessage": _of_sent,
     "cancelMessage": _of_sent,
     "getReceipts": _of_sent,
