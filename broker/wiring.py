@@ -303,6 +303,7 @@ def build_broker(
             offers,
             claim_ends,
             refusals=refusals,
+            visibility=visibility,
             policy=policy,
             clock=clock,
         ),

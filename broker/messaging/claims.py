@@ -21,6 +21,7 @@ from broker.kernel.errors import (
 )
 from broker.kernel.events import DONE_STATES, DeliveryState
 from broker.kernel.ids import AgentId, LeaseToken, MessageId
+from broker.kernel.viewer import EVERYONE, Viewer
 from broker.messaging.claim_ends import ClaimEnds, Fate
 from broker.messaging.claim_store import Claim, ClaimStore
 from broker.messaging.delivery import Delivered, Lease
@@ -30,6 +31,7 @@ from broker.messaging.offers import Offers
 from broker.messaging.policy import MessagePolicy
 from broker.messaging.record_store import RecordStore
 from broker.messaging.refusals import Refusals
+from broker.messaging.visibility import Visibility
 from broker.storage.scripts import Outcome, whole
 
 # Each try but the last meets a claim that turns out to be over.
@@ -67,6 +69,7 @@ class Claims:
         ends: ClaimEnds,
         *,
         refusals: Refusals,
+        visibility: Visibility,
         policy: MessagePolicy,
         clock: Clock,
     ) -> None:
@@ -76,6 +79,7 @@ class Claims:
         self._offers = offers
         self._ends = ends
         self._refusals = refusals
+        self._visibility = visibility
         self._policy = policy
         self._clock = clock
 
@@ -163,10 +167,16 @@ class Claims:
         # The sweep will do so as well, and tell those who wait for it.
         self._claims.free([claim])
 
-    def of(self, message: Message) -> Claim | None:
-        """Who has claimed a message, if anybody has. Raises `NotClaimableError`."""
+    def of(self, identifier: MessageId, viewer: Viewer = EVERYONE) -> Claim | None:
+        """Who has claimed a message, if anybody has.
+
+        Raises `NotClaimableError`; `MessageNotFoundError` for what the viewer may not see.
+        """
+        message = self._records.read([identifier])[0]
+        if message is None or not self._visibility.sees(viewer, message):
+            raise _unknown(identifier)
         if not message.claimable:
-            raise NotClaimableError(f"Message {message.id} is not claimable: nobody can claim it.")
+            raise NotClaimableError(f"Message {message.id} is not one to be claimed.")
         return self._claims.read([message.id])[0]
 
     # --- the steps of a claim ---------------------------------------------------------------
@@ -186,7 +196,7 @@ class Claims:
                 )
         message = self._records.read([identifier])[0]
         if message is None:
-            raise MessageNotFoundError(f"No message {identifier} is stored.")
+            raise _unknown(identifier)
         return message
 
     def _find_offer(self, agent: AgentId, identifier: MessageId, epoch: int | None) -> Outcome:
@@ -241,6 +251,12 @@ class Claims:
         if claim_ms is not None and claim_ms > longest:
             message = f"must be at most {longest / MILLISECONDS:g} seconds"
             raise InvalidFieldsError([FieldProblem(field=field, message=message)])
+
+
+def _unknown(identifier: MessageId) -> MessageNotFoundError:
+    return MessageNotFoundError(
+        f"No message {identifier} is stored: it never was, or its retention has passed."
+    )
 
 
 def _closed(identifier: MessageId, state: DeliveryState) -> ConflictError:
