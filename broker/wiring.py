@@ -19,12 +19,16 @@ from broker.kernel.clock import Clock, seconds_to_ms, system_clock
 from broker.kernel.errors import StorageUnavailableError
 from broker.messaging.admissions import Admissions
 from broker.messaging.arrivals import Arrivals
+from broker.messaging.claim_ends import ClaimEnds
+from broker.messaging.claim_store import ClaimStore
+from broker.messaging.claims import Claims
 from broker.messaging.composition import Composition
 from broker.messaging.conversation_store import ConversationStore
 from broker.messaging.conversations import Conversations
 from broker.messaging.dead_letters import DeadLetters
 from broker.messaging.inbox import Inboxes
 from broker.messaging.inbox_store import InboxStore
+from broker.messaging.offers import Offers
 from broker.messaging.outgoing_store import OutgoingStore
 from broker.messaging.policy import MessagePolicy
 from broker.messaging.queue import MessageQueue, Neighbours
@@ -32,6 +36,7 @@ from broker.messaging.receipts import MessageArchive
 from broker.messaging.record_store import RecordStore
 from broker.messaging.recurring import RecurringMessages
 from broker.messaging.recurring_store import RecurringStore
+from broker.messaging.refusals import Refusals
 from broker.messaging.relations import Relations
 from broker.messaging.settlement import Settlement
 from broker.messaging.ticket_store import TicketStore
@@ -46,8 +51,8 @@ from broker.operations.processes import Processes
 from broker.operations.readiness import Readiness
 from broker.operations.stats import Stats
 from broker.operations.store import OperationsStore, PresencePolicy
-from broker.routing.audience import Memberships
 from broker.operations.watching import Watching
+from broker.routing.audience import Memberships
 from broker.routing.channel_members import ChannelMembers
 from broker.routing.channel_store import ChannelStore
 from broker.routing.channels import Channels
@@ -107,6 +112,7 @@ class Broker:
     tickets: Tickets
     conversations: Conversations
     channels: Channels
+    claims: Claims
     withdrawals: Withdrawals
     dead_letters: DeadLetters
     settlement: Settlement
@@ -235,9 +241,13 @@ def build_broker(
         deleted=lambda agent: inboxes.bury_all(agent),  # noqa: PLW0108
         admission_changed=admissions.forget,
     )
-    inboxes = Inboxes(records, inbox_store, policy, arrivals, agents.near_names)
     conversations = Conversations(ConversationStore(redis, keys), records, inbox_store, clock)
     memberships = Memberships(channel=channel_members.audience, refusal=channel_members.refusal)
+    refusals = Refusals(agents.near_names)
+    claim_store = ClaimStore(redis, keys, policy)
+    offers = Offers(claim_store, inbox_store)
+    claim_ends = ClaimEnds(claim_store, inbox_store, offers)
+    inboxes = Inboxes(records, inbox_store, policy, arrivals, refusals=refusals, offers=offers)
     withdrawals = Withdrawals(records, outgoing, inbox_store, visibility, clock)
     dead_letters = DeadLetters(records, inbox_store, policy)
     queue = MessageQueue(
@@ -289,6 +299,17 @@ def build_broker(
         arrivals=arrivals,
         archive=archive,
         conversations=conversations,
+        claims=Claims(
+            records,
+            claim_store,
+            inbox_store,
+            offers,
+            claim_ends,
+            refusals=refusals,
+            visibility=visibility,
+            policy=policy,
+            clock=clock,
+        ),
         tickets=Tickets(
             records,
             inbox_store,
@@ -309,6 +330,7 @@ def build_broker(
             inbox_store,
             VerdictStore(redis, keys),
             dead_letters,
+            claim_ends,
             policy=policy,
             clock=clock,
         ),

@@ -13,6 +13,7 @@ from apiflask import APIBlueprint, APIFlask
 
 from app.rest.agents import agents
 from app.rest.channels import channels
+from app.rest.claims import claims
 from app.rest.dead_letters import dead_letters
 from app.rest.direct_messages import direct_messages
 from app.rest.discovery import discovery
@@ -33,6 +34,7 @@ OTHER_PREFIXES: Final = {"under_api": "/api", "at_root": ""}
 RESOURCES: Final[tuple[APIBlueprint, ...]] = (
     messages,
     inboxes,
+    claims,
     threads,
     direct_messages,
     channels,

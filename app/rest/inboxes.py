@@ -91,7 +91,7 @@ def fetch_by_agent(agent_id: AgentId, query: Fetch) -> Response:
     body=ACKNOWLEDGE,
     example={"agent_id": "bob", "lease_token": "5f0c7a1b9d2e-1"},
     answers={200: StateView},
-    errors=_LEASE_ERRORS,
+    errors=(*_LEASE_ERRORS, "not_claimed"),
 )
 def acknowledge(message_id: MessageId, body: Done) -> Response:
     """Finish a leased message for good."""
@@ -109,7 +109,10 @@ def acknowledge(message_id: MessageId, body: Done) -> Response:
     errors=_LEASE_ERRORS,
 )
 def reject(message_id: MessageId, body: Rejection) -> Response:
-    """Give a leased message back: it is tried again later, or becomes a dead letter."""
+    """Give a leased message back: it is tried again later, or becomes a dead letter.
+
+    What is only offered is put aside for a while, or declined for good.
+    """
     result = broker().inboxes.reject(
         body.agent_id,
         message_id,
@@ -132,7 +135,7 @@ def reject(message_id: MessageId, body: Rejection) -> Response:
     body=EXTEND,
     example={"agent_id": "bob", "lease_token": "5f0c7a1b9d2e-1", "seconds": 120},
     answers={200: ExtendedView},
-    errors=_LEASE_ERRORS,
+    errors=(*_LEASE_ERRORS, "renew_claim"),
 )
 def extend(message_id: MessageId, body: Extension) -> Response:
     """Keep a leased message for longer."""

@@ -135,6 +135,11 @@ def _problems(codes: Iterable[str]) -> dict[str, Any]:
             "description": f"Refused: {', '.join(names)}.",
             "content": {PROBLEM: {"schema": reference(Problem)}},
         }
-        | ({"headers": _RETRY_AFTER} if status in {429, 503} else {})
+        | ({"headers": _RETRY_AFTER} if _may_pass(status, names) else {})
         for status, names in by_status.items()
     }
+
+
+def _may_pass(status: int, codes: Iterable[str]) -> bool:
+    """Whether waiting may help: it does with what is too much, or away, or claimed by another."""
+    return status in {429, 503} or "claim_held" in codes

@@ -149,6 +149,7 @@ class DeliveredView(SaidView):
     correlation_id: NotRequired[str]
     expects_reply: NotRequired[bool]
     timeout_at: NotRequired[str]
+    claimable: NotRequired[bool]
 
 
 class ContentsView(SaidView):
@@ -160,6 +161,7 @@ class ContentsView(SaidView):
     correlation_id: str | None
     supersedes: str | None
     expects_reply: bool
+    claimable: bool
     created_at: str
     expires_at: str
     deliver_at: str | None
@@ -213,6 +215,8 @@ def delivered(one: Delivered) -> DeliveredView:
         view["expects_reply"] = True
     if message.timeout_at is not None:
         view["timeout_at"] = rfc3339(message.timeout_at)
+    if message.claimable:
+        view["claimable"] = True
     return view
 
 
@@ -236,6 +240,7 @@ def contents(message: Message) -> ContentsView:
         "correlation_id": message.correlation_id,
         "supersedes": message.supersedes,
         "expects_reply": message.expects_reply,
+        "claimable": message.claimable,
         "created_at": rfc3339(message.created_at),
         "expires_at": rfc3339(message.expires_at),
         "deliver_at": moment(message.deliver_at),

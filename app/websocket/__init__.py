@@ -40,6 +40,7 @@ from flask_sock import Sock
 
 from app.access import AS_PATH_AGENT, Access
 from app.context import AppContext
+from app.identity import principal
 from app.standing import Standing
 from app.websocket.channel import Channel, Socket
 from app.websocket.client import Client
@@ -79,10 +80,8 @@ def register(app: Flask, context: AppContext) -> None:
     @sock.route("/ws/<agent_id>", bp=blueprint)  # type: ignore[untyped-decorator]
     def serve(ws: Socket, agent_id: str) -> None:
         agent = AgentId(agent_id)
-        client = Client(agent=agent, standing=Standing.of_caller(agent))
-        standing = Standing(AgentId(agent_id), principal(), proof())
         spend = context.allowances.spender(principal())
-        client = Client(agent=AgentId(agent_id), standing=standing, spend=spend)
+        client = Client(agent=agent, standing=Standing.of_caller(agent), spend=spend)
         Session(Channel(ws), client, context.broker, connections, terms).run()
 
     app.config["SOCK_SERVER_OPTIONS"] = {

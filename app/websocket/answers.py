@@ -13,9 +13,21 @@ from app.schemas.deliveries import ExtendedView, RejectedView, StateView
 from app.schemas.messages import LeaseView, moment
 from app.schemas.tickets import responded
 from app.websocket import frames
+from app.websocket.claims import NOT_TO_BE_HAD, ClaimAnswers
 from app.websocket.client import Client
 from app.websocket.endings import GARBLED, Ending, ending_by
-from app.websocket.frames import Credit, Extend, Frame, Heartbeat, Hello, Nack, Ref
+from app.websocket.frames import (
+    Claiming,
+    Credit,
+    Extend,
+    Frame,
+    Heartbeat,
+    Hello,
+    Nack,
+    Ref,
+    Release,
+    Renew,
+)
 from broker.kernel.clock import rfc3339
 from broker.kernel.errors import (
     BrokerError,
@@ -77,6 +89,7 @@ class Answers:
         self._broker = broker
         self._client = client
         self._begin = begin
+        self._claims = ClaimAnswers(broker.claims, client)
         self._bad_frames = 0
 
     def to(self, waiting: Sequence[str | bytes]) -> list[Answer]:
@@ -154,10 +167,17 @@ class Answers:
             match frame:
                 case Acknowledgement(message_id=message, token=token):
                     self._client.window.finish(message, token)
-                case Nack(id=message, lease_token=token) | Extend(id=message, lease_token=token):
+                case (
+                    Nack(id=message, lease_token=token)
+                    | Extend(id=message, lease_token=token)
+                    | Renew(id=message, lease_token=token)
+                    | Release(id=message, lease_token=token)
+                ):
                     self._client.window.finish(message, token)
                 case Response(ticket_id=message, lease_token=held) if held is not None:
                     self._client.window.finish(message, held)
+        if isinstance(frame, Claiming) and isinstance(error, NOT_TO_BE_HAD):
+            self._client.window.lose(frame.id)
         return refusal(asked.ref, error)
 
     def _ensure_begun(self) -> None:
@@ -170,13 +190,10 @@ class Answers:
                 return self._reject(frame)
             case Extend():
                 return self._extend(frame)
-            case Draft():
-                signed = replace(frame, epoch=frame.epoch or self._client.epoch)
-                return messages.accepted(
-                    self._broker.queue.send(signed, self._client.standing.viewer)
-                )
-            case Response():
-                return self._reply(frame)
+            case Claiming() | Renew() | Release():
+                return self._claims.carry_out(frame)
+            case Draft() | Response():
+                return self._post(frame)
             case Heartbeat():
                 return self._heartbeat(frame)
             case Credit():
@@ -215,6 +232,13 @@ class Answers:
         client.window.extend(extend.id, extend.lease_token, ends_at)
         lease = LeaseView(token=extend.lease_token, expires_at=rfc3339(ends_at))
         return ExtendedView(id=extend.id, lease=lease)
+
+    def _post(self, post: Draft | Response) -> View:
+        client = self._client
+        if isinstance(post, Response):
+            return self._reply(post)
+        signed = replace(post, epoch=post.epoch or client.epoch)
+        return messages.accepted(self._broker.queue.send(signed, client.standing.viewer))
 
     def _reply(self, response: Response) -> View:
         client = self._client

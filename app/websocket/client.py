@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
-from app.standing import Standing
 from app.allowances import Spend
+from app.standing import Standing
 from app.websocket.frames import Hello, Ref
 from app.websocket.window import Window
 from broker.kernel.errors import ConflictError

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from app.errors import MalformedError
 from app.json_document import decoded
+from app.schemas.claims import ClaimShape, ReleaseShape, RenewShape
 from app.schemas.deliveries import (
     AcknowledgementShape,
     ExtendShape,
@@ -62,6 +63,31 @@ class Extend:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Claiming:
+    """A message that is offered to several is to be the client's."""
+
+    id: MessageId
+    claim_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renew:
+    """A claimed message needs more time."""
+
+    id: MessageId
+    lease_token: LeaseToken
+    claim_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A claimed message is for another after all."""
+
+    id: MessageId
+    lease_token: LeaseToken
+
+
+@dataclass(frozen=True, kw_only=True)
 class Heartbeat:
     """A sign of life, and what the agent says of itself."""
 
@@ -75,7 +101,19 @@ class Credit:
     more: int
 
 
-Frame = Hello | Acknowledgement | Nack | Extend | Draft | Response | Heartbeat | Credit
+Frame = (
+    Hello
+    | Acknowledgement
+    | Nack
+    | Extend
+    | Claiming
+    | Renew
+    | Release
+    | Draft
+    | Response
+    | Heartbeat
+    | Credit
+)
 
 
 class _HelloShape(Shape[Hello]):
@@ -120,6 +158,42 @@ class _ReplyShape(RespondShape):
     ticket_id = ticket_id_field(required=True, data_key="id")
 
 
+class _ClaimShape(ClaimShape):
+    """What REST takes, but for the agent and its session: the connection knows them."""
+
+    class Meta(ClaimShape.Meta):
+        exclude = ("agent_id", "epoch")
+
+    id = message_id_field(required=True)
+
+    def build(self, values: dict[str, Any]) -> Claiming:  # type: ignore[override] # see above
+        return Claiming(**values)
+
+
+class _RenewShape(RenewShape):
+    """What REST takes, but for the agent and its session: the connection knows them."""
+
+    class Meta(RenewShape.Meta):
+        exclude = ("agent_id", "epoch")
+
+    id = message_id_field(required=True)
+
+    def build(self, values: dict[str, Any]) -> Renew:  # type: ignore[override] # see above
+        return Renew(**values)
+
+
+class _ReleaseShape(ReleaseShape):
+    """What REST takes, but for the agent and its session: the connection knows them."""
+
+    class Meta(ReleaseShape.Meta):
+        exclude = ("agent_id", "epoch")
+
+    id = message_id_field(required=True)
+
+    def build(self, values: dict[str, Any]) -> Release:  # type: ignore[override] # see above
+        return Release(**values)
+
+
 class _HeartbeatShape(Shape[Heartbeat]):
     status = Line()
 
@@ -157,6 +231,9 @@ FRAMES: Final[dict[str, Shape[Any]]] = {
     "ack": AcknowledgementShape(),
     "nack": _NackShape(),
     "extend": _ExtendShape(),
+    "claim": _ClaimShape(),
+    "renew": _RenewShape(),
+    "release": _ReleaseShape(),
     "send": _SendShape(),
     "reply": _ReplyShape(),
     "heartbeat": _HeartbeatShape(),

@@ -70,6 +70,10 @@ class Window:
         if pushed is not None and token in {None, pushed.token}:
             del self._pushed[message]
 
+    def lose(self, message: MessageId) -> None:
+        """What was offered to the client is another's, whatever lease it was shown by."""
+        self._pushed.pop(message, None)
+
     def to_give_back(self) -> list[Acknowledgement]:
         """The leases that nobody can resume once the connection is gone."""
         return [

@@ -140,6 +140,18 @@ class StaleEpochError(ConflictError):
     code = "stale_epoch"
 
 
+class NotClaimedError(ConflictError):
+    """The message is only offered: who would work on it must claim it first (SPEC R3)."""
+
+    code = "not_claimed"
+
+
+class LeaseIsClaimError(ConflictError):
+    """The lease is that of a claim, which is renewed as a whole (SPEC R3)."""
+
+    code = "renew_claim"
+
+
 class IdempotencyConflictError(ConflictError):
     """The same sender used this idempotency key for a different message (SPEC M4)."""
 

@@ -23,6 +23,8 @@ class DeliveryState(StrEnum):
     DROPPED = "dropped"  # given up by the inbox's own policy when it was full
     UNDELIVERABLE = "undeliverable"  # no recipient matched when it was routed
     RESOLVED = "resolved"  # was dead, and an operator closed the case
+    TAKEN = "taken"  # was an offer of a claimable message, which another recipient finished
+    DECLINED = "declined"  # was such an offer, which its recipient turned down for good
 
 
 FINAL_STATES: Final = frozenset(
@@ -36,8 +38,13 @@ FINAL_STATES: Final = frozenset(
         DeliveryState.DROPPED,
         DeliveryState.UNDELIVERABLE,
         DeliveryState.RESOLVED,
+        DeliveryState.TAKEN,
+        DeliveryState.DECLINED,
     }
 )
+
+DONE_STATES: Final = frozenset({DeliveryState.ACKNOWLEDGED, DeliveryState.REPLIED})
+"""The final states in which a recipient has done what the message asked for."""
 
 _S = DeliveryState
 ALLOWED_MOVES: Final[dict[DeliveryState, frozenset[DeliveryState]]] = {
@@ -54,11 +61,23 @@ ALLOWED_MOVES: Final[dict[DeliveryState, frozenset[DeliveryState]]] = {
     ),
     _S.DELAYED: frozenset({_S.ACCEPTED, _S.CANCELLED, _S.SUPERSEDED}),
     _S.QUEUED: frozenset(
-        {_S.LEASED, _S.REPLIED, _S.EXPIRED, _S.CANCELLED, _S.SUPERSEDED, _S.DROPPED, _S.DEAD}
+        {
+            *(_S.LEASED, _S.WAITING, _S.REPLIED, _S.TAKEN),
+            *(_S.EXPIRED, _S.CANCELLED, _S.SUPERSEDED, _S.DROPPED, _S.DEAD),
+        }
     ),
-    _S.LEASED: frozenset({_S.ACKNOWLEDGED, _S.REPLIED, _S.QUEUED, _S.WAITING, _S.DEAD, _S.EXPIRED}),
+    # The last four befall offers: they are only shown, so whoever sees one does not hold it.
+    _S.LEASED: frozenset(
+        {
+            *(_S.ACKNOWLEDGED, _S.REPLIED, _S.QUEUED, _S.WAITING, _S.DEAD, _S.EXPIRED),
+            *(_S.TAKEN, _S.DECLINED, _S.CANCELLED, _S.SUPERSEDED),
+        }
+    ),
     _S.WAITING: frozenset(
-        {_S.QUEUED, _S.REPLIED, _S.EXPIRED, _S.CANCELLED, _S.SUPERSEDED, _S.DEAD}
+        {
+            *(_S.QUEUED, _S.LEASED, _S.REPLIED, _S.TAKEN),
+            *(_S.EXPIRED, _S.CANCELLED, _S.SUPERSEDED, _S.DEAD),
+        }
     ),
     _S.DEAD: frozenset({_S.QUEUED, _S.RESOLVED}),
     _S.ACKNOWLEDGED: frozenset(),
@@ -69,4 +88,6 @@ ALLOWED_MOVES: Final[dict[DeliveryState, frozenset[DeliveryState]]] = {
     _S.DROPPED: frozenset(),
     _S.UNDELIVERABLE: frozenset(),
     _S.RESOLVED: frozenset(),
+    _S.TAKEN: frozenset(),
+    _S.DECLINED: frozenset(),
 }

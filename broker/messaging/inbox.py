@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, NoReturn
+from typing import Final
 
-from broker.kernel.errors import (
-    BrokerError,
-    FieldProblem,
-    InvalidFieldsError,
-    MessageNotFoundError,
-    StaleEpochError,
-    StaleLeaseError,
-    UnknownAgentError,
-)
+from broker.kernel.errors import BrokerError, FieldProblem, InvalidFieldsError
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, LeaseToken, MessageId
 from broker.kernel.priority import order_limit
@@ -25,8 +18,10 @@ from broker.messaging.arrivals import Arrivals
 from broker.messaging.delivery import Acknowledgement, Delivered, Lease, Rejected, Wanted
 from broker.messaging.inbox_store import InboxStore
 from broker.messaging.message import Message, Unpacked, unpack
+from broker.messaging.offers import Offers
 from broker.messaging.policy import MessagePolicy
 from broker.messaging.record_store import RecordStore
+from broker.messaging.refusals import Refusals, refusal
 from broker.storage.scripts import Outcome, whole
 
 # An arrival may be announced while its listener is reconnecting: look again at least this often.
@@ -46,14 +41,16 @@ class Inboxes:
         store: InboxStore,
         policy: MessagePolicy,
         arrivals: Arrivals,
-        near_names: Callable[[AgentId], tuple[AgentId, ...]],
+        *,
+        refusals: Refusals,
+        offers: Offers,
     ) -> None:
-        """`near_names` suggests registered ids for one that is not."""
         self._records = records
         self._store = store
         self._policy = policy
         self._arrivals = arrivals
-        self._near_names = near_names
+        self._refusals = refusals
+        self._offers = offers
         self._random = random.SystemRandom()
 
     def lease(
@@ -95,6 +92,23 @@ class Inboxes:
         epoch: int | None,
         holder: str,
     ) -> list[Delivered]:
+        delivered: list[Delivered] = []
+        while True:
+            missing = dataclasses.replace(wanted, limit=wanted.limit - len(delivered))
+            leased = self._lease_first(agent, missing, lease_ms, epoch, holder)
+            delivered += (found := self._offers.open_to(agent, leased))
+            # Offers that another has claimed make room for what stands behind them.
+            if len(found) == len(leased) or len(delivered) >= wanted.limit:
+                return delivered
+
+    def _lease_first(
+        self,
+        agent: AgentId,
+        wanted: Wanted,
+        lease_ms: int | None,
+        epoch: int | None,
+        holder: str,
+    ) -> list[Delivered]:
         chosen: list[MessageId] = []
         if wanted.kinds:
             chosen = [shown.message.id for shown in self.peek(agent, wanted)]
@@ -112,7 +126,7 @@ class Inboxes:
             },
             chosen,
         )
-        self._refuse(agent, outcome)
+        self._refusals.refuse(agent, outcome)
         return self._delivered(agent, _leases(outcome))
 
     def held(self, agent: AgentId, holder: str, *, epoch: int | None = None) -> list[Delivered]:
@@ -125,8 +139,8 @@ class Inboxes:
             agent,
             {"holder": holder, "epoch": "" if epoch is None else epoch, "limit": _HELD_AT_MOST},
         )
-        self._refuse(agent, outcome)
-        return self._delivered(agent, _leases(outcome))
+        self._refusals.refuse(agent, outcome)
+        return self._offers.open_to(agent, self._delivered(agent, _leases(outcome)))
 
     def _delivered(self, agent: AgentId, leases: Sequence[Lease]) -> list[Delivered]:
         records = self._records.read([lease.message_id for lease in leases])
@@ -159,11 +173,12 @@ class Inboxes:
                 break
             start += _SCAN
             packed = self._store.deliveries([(identifier, agent) for identifier in ids])
-            for message, delivery in zip(self._records.read(ids), packed, strict=True):
-                if message is not None and delivery is not None and _matches(message, wanted):
-                    shown.append(
-                        Delivered(message=message, lease=None, attempt=unpack(delivery)[2])
-                    )
+            found = [
+                Delivered(message=message, lease=None, attempt=unpack(delivery)[2])
+                for message, delivery in zip(self._records.read(ids), packed, strict=True)
+                if message is not None and delivery is not None and _matches(message, wanted)
+            ]
+            shown += self._offers.shown_to(agent, found)
         if not shown:
             self._require_agent(agent)
         return shown[: wanted.limit]
@@ -191,9 +206,9 @@ class Inboxes:
                 {"epoch": "" if epoch is None else epoch},
                 [text for one in chunk for text in (one.message_id, one.token)],
             )
-            self._refuse(agent, outcome)
+            self._refusals.refuse(agent, outcome)
             results += [
-                _refusal(verdict.decode() if isinstance(verdict, bytes) else "", one.message_id)
+                refusal(verdict.decode() if isinstance(verdict, bytes) else "", one.message_id)
                 for verdict, one in zip(outcome.values, chunk, strict=True)
             ]
         return results
@@ -227,7 +242,7 @@ class Inboxes:
                 "jitter": self._random.random(),
             },
         )
-        self._refuse(agent, outcome, message)
+        self._refusals.refuse(agent, outcome, message)
         return Rejected(
             state=DeliveryState(outcome.name),
             next_attempt_at=whole(outcome.values[0]) if outcome.name == "waiting" else None,
@@ -257,7 +272,7 @@ class Inboxes:
                 "lease_ms": lease_ms,
             },
         )
-        self._refuse(agent, outcome, message)
+        self._refusals.refuse(agent, outcome, message)
         return whole(outcome.values[0])
 
     def mark_read(self, agent: AgentId, message: MessageId, *, epoch: int | None = None) -> int:
@@ -265,7 +280,7 @@ class Inboxes:
         outcome = self._store.move(
             "mark_read", agent, {"epoch": "" if epoch is None else epoch, "id": message}
         )
-        self._refuse(agent, outcome, message)
+        self._refusals.refuse(agent, outcome, message)
         return whole(outcome.values[0])
 
     def give_back(self, agent: AgentId, held: Collection[Acknowledgement]) -> int:
@@ -317,26 +332,9 @@ class Inboxes:
             message = f"must be at most {longest / 1000:g} seconds"
             raise InvalidFieldsError([FieldProblem(field=field, message=message)])
 
-    def _refuse(self, agent: AgentId, outcome: Outcome, message: MessageId | None = None) -> None:
-        match outcome.name:
-            case "unknown_agent":
-                self._raise_unknown(agent)
-            case "stale_epoch":
-                raise StaleEpochError(
-                    f"A newer session of {agent} (epoch {whole(outcome.values[0])}) has taken "
-                    "over. Register again to act for this agent."
-                )
-            case name if message is not None:
-                refusal = _refusal(name, message)
-                if refusal is not None:
-                    raise refusal
-
     def _require_agent(self, agent: AgentId) -> None:
         if not self._store.redis.command("EXISTS", self._store.keys.agent(agent)):
-            self._raise_unknown(agent)
-
-    def _raise_unknown(self, agent: AgentId) -> NoReturn:
-        raise UnknownAgentError([agent], self._near_names(agent))
+            self._refusals.unknown(agent)
 
     def _bury_without_record(self, agent: AgentId, lease: Lease) -> None:
         """A record can only be missing when Redis lost it; say so where operators look."""
@@ -351,17 +349,6 @@ class Inboxes:
 
 def _matches(message: Message, wanted: Wanted) -> bool:
     return not wanted.kinds or message.kind in wanted.kinds
-
-
-def _refusal(name: str, message: MessageId) -> BrokerError | None:
-    if name == "stale_lease":
-        return StaleLeaseError(
-            f"The lease on {message} has ended or was replaced. Do not act on it; "
-            "the message comes again if it is not finished."
-        )
-    if name == "unknown_message":
-        return MessageNotFoundError(f"No message {message} is in this inbox.")
-    return None
 
 
 def _leases(outcome: Outcome) -> list[Lease]:

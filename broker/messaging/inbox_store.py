@@ -11,21 +11,29 @@ from broker.messaging.message import pack
 from broker.messaging.policy import MessagePolicy
 from broker.storage.connection import Redis
 from broker.storage.keys import Keys
-from broker.storage.scripts import Argument, Outcome, Script, whole
+from broker.storage.scripts import Argument, Call, Outcome, Script, whole
 
 _LUA: Final = Path(__file__).parent / "lua"
 _MOVES: Final = (
     "acknowledge",
     "bury_all",
+    "conclude_claim",
     "extend",
+    "find_offer",
+    "hand_over",
     "held",
     "lease",
     "mark_read",
+    "offer_again",
+    "prolong_claim",
+    "put_aside",
     "reject",
+    "release_claim",
     "resolve_dead",
     "retry_dead",
     "return_leases",
     "settle",
+    "take_back",
     "withdraw",
 )
 _SWEEPS: Final = ("due", "shift", "trim_dead")
@@ -40,6 +48,10 @@ _CLOCK_STEP_MS: Final = 2_000
 _CLOCK_MARK_MS: Final = 5_000
 _CLOCK_MARGIN_MS: Final = 60_000
 
+# The holder's side sees the end of a claim by itself, and tells of it; only where no lease ever
+# came of a claim is it left to the sender's side, which so lets the other go first.
+CLAIM_MARGIN_MS: Final = 1_000
+
 
 class Due(NamedTuple):
     """How much has come due in a partition at `now` (server ms): see due.lua."""
@@ -49,6 +61,7 @@ class Due(NamedTuple):
     verdicts: int
     letters: int
     set_back: int
+    claims: int
 
 
 def inbox_keys(keys: Keys, agent: AgentId) -> dict[str, str]:
@@ -109,13 +122,24 @@ class InboxStore:
         more_args: Sequence[Argument] = (),
     ) -> Outcome:
         """Carry out a move of one agent's inbox."""
+        return self.redis.call(self._move_call(name, agent, args, more_args))
+
+    def move_many(self, name: str, agents: Sequence[AgentId], args: Mapping[str, Argument]) -> None:
+        """Carry out the same move of many inboxes; one trip for all."""
+        self.redis.call_many([self._move_call(name, agent, args, ()) for agent in agents])
+
+    def _move_call(
+        self,
+        name: str,
+        agent: AgentId,
+        args: Mapping[str, Argument],
+        more_args: Sequence[Argument],
+    ) -> Call:
         partition = self.keys.partition_for(agent)
-        return self.redis.call(
-            self._scripts[name].bind(
-                keys=inbox_keys(self.keys, agent),
-                args={"agent_id": agent, "policy_packed": self._policies[partition], **args},
-                more_args=more_args,
-            )
+        return self._scripts[name].bind(
+            keys=inbox_keys(self.keys, agent),
+            args={"agent_id": agent, "policy_packed": self._policies[partition], **args},
+            more_args=more_args,
         )
 
     def deliveries(self, pairs: Sequence[tuple[MessageId, AgentId]]) -> list[bytes | None]:
@@ -200,8 +224,13 @@ class InboxStore:
                         "dead_due": self.keys.dead_due(partition),
                         "swept_at": self.keys.swept_at(partition),
                         "set_back": self.keys.set_back(partition),
+                        "claims": self.keys.claims(partition),
                     },
-                    args={"step_ms": _CLOCK_STEP_MS, "mark_ms": _CLOCK_MARK_MS},
+                    args={
+                        "step_ms": _CLOCK_STEP_MS,
+                        "mark_ms": _CLOCK_MARK_MS,
+                        "claim_margin_ms": CLAIM_MARGIN_MS,
+                    },
                 )
                 for partition in partitions
             ]

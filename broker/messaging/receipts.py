@@ -9,7 +9,7 @@ from typing import Final
 
 from broker.kernel.clock import Clock
 from broker.kernel.errors import MessageNotFoundError, NotFoundError
-from broker.kernel.events import FINAL_STATES, DeliveryState
+from broker.kernel.events import DONE_STATES, FINAL_STATES, DeliveryState
 from broker.kernel.ids import AgentId, MessageId, Partition, ThreadId, created_ms, is_id
 from broker.kernel.viewer import EVERYONE, Viewer
 from broker.messaging.delivery import Receipt, receipt_from
@@ -70,7 +70,7 @@ class MessageArchive:
     def get(self, identifier: MessageId, viewer: Viewer = EVERYONE) -> Listed:
         """A message and its state. Raises `MessageNotFoundError`."""
         message = self._message(identifier, viewer)
-        return Listed(message=message, state=_overall(self._receipts_of(message)))
+        return Listed(message=message, state=_overall(message, self._receipts_of(message)))
 
     def receipts(self, identifier: MessageId, viewer: Viewer = EVERYONE) -> list[Receipt]:
         """A receipt for each recipient (SPEC M11). Raises `MessageNotFoundError`."""
@@ -246,7 +246,7 @@ class MessageArchive:
 
     def _with_states(self, messages: list[Message]) -> list[Listed]:
         return [
-            Listed(message=message, state=_overall(receipts))
+            Listed(message=message, state=_overall(message, receipts))
             for message, receipts in zip(messages, self._receipts(messages), strict=True)
         ]
 
@@ -337,8 +337,11 @@ def _ended(receipt: Receipt, state: DeliveryState, at: int) -> Receipt:
     )
 
 
-def _overall(receipts: list[Receipt]) -> DeliveryState:
-    return min((receipt.state for receipt in receipts), key=_ADVANCE.index)
+def _overall(message: Message, receipts: list[Receipt]) -> DeliveryState:
+    states = [receipt.state for receipt in receipts]
+    # One recipient's work is all that a claimable message asks for.
+    done = [state for state in states if message.claimable and state in DONE_STATES]
+    return min(done or states, key=_ADVANCE.index)
 
 
 def _matches(message: Message, wanted: Listing) -> bool:

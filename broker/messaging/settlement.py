@@ -5,6 +5,7 @@ Each pass is safe to repeat and to run beside another; it is bounded, and says h
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from broker.kernel.clock import Clock
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, MessageId, Partition
+from broker.messaging.claim_ends import ClaimEnds, Told
 from broker.messaging.dead_letters import DeadLetters
 from broker.messaging.inbox_store import InboxStore
 from broker.messaging.policy import MessagePolicy
@@ -54,6 +56,7 @@ class Settlement:
         inboxes: InboxStore,
         verdicts: VerdictStore,
         dead_letters: DeadLetters,
+        claims: ClaimEnds,
         *,
         policy: MessagePolicy,
         clock: Clock,
@@ -63,6 +66,7 @@ class Settlement:
         self._verdicts = verdicts
         self._policy = policy
         self._dead_letters = dead_letters
+        self._claims = claims
         self._clock = clock
 
     def sweep(self) -> int:
@@ -74,8 +78,11 @@ class Settlement:
                 self._inboxes.shift(partition)
             if work.alarms:
                 done += self._settle(partition, work.now)
-            if work.verdicts:
+            # What came due may have brought verdicts, and a claim that ended is waited for.
+            if work.verdicts or work.alarms:
                 done += self._conclude(partition)
+            if work.claims:
+                done += self._claims.settle(partition, work.now)
             if work.letters:
                 done += self._dead_letters.retry_due(partition, work.now, _LETTERS)
         return done
@@ -100,21 +107,33 @@ class Settlement:
         """Tell the senders' side first, then strike off: a crash between only repeats it."""
         total = 0
         while entries := self._verdicts.concluded(partition, _VERDICTS):
-            verdicts = [_parsed(entry) for entry in entries]
-            records_left = self._verdicts.conclude(
-                [(one.message, one.agent, self._retention(one), one.closes) for one in verdicts]
-            )
-            self._verdicts.forget(
-                partition,
-                [
-                    (entry, one.agent, left + _RECEIPT_MARGIN_MS)
-                    for entry, one, left in zip(entries, verdicts, records_left, strict=True)
-                ],
-            )
+            told = {entry: _claim_told(entry) for entry in entries}
+            self._hear(partition, {entry: claim for entry, claim in told.items() if claim})
+            self._tell(partition, [entry for entry, claim in told.items() if claim is None])
             total += len(entries)
             if len(entries) < _VERDICTS:
                 break
         return total
+
+    def _tell(self, partition: Partition, entries: Sequence[str]) -> None:
+        """Tell the senders' sides of verdicts."""
+        verdicts = [_parsed(entry) for entry in entries]
+        records_left = self._verdicts.conclude(
+            [(one.message, one.agent, self._retention(one), one.closes) for one in verdicts]
+        )
+        self._verdicts.forget(
+            partition,
+            [
+                (entry, one.agent, left + _RECEIPT_MARGIN_MS)
+                for entry, one, left in zip(entries, verdicts, records_left, strict=True)
+            ],
+        )
+
+    def _hear(self, partition: Partition, told: Mapping[str, Told]) -> None:
+        """Tell the senders' sides, and all to whom their messages were offered, of claims."""
+        if told:
+            self._claims.hear(list(told.values()))
+            self._verdicts.strike(partition, list(told))
 
     def _retention(self, verdict: _Verdict) -> int:
         if not verdict.closes:
@@ -153,3 +172,8 @@ def _parsed(entry: str) -> _Verdict:
         message=MessageId(message),
         agent=AgentId(agent),
     )
+
+
+def _claim_told(entry: str) -> Told | None:
+    kind, message, agent = entry.split(" ")
+    return Told.of(kind, MessageId(message), AgentId(agent))

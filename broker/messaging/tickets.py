@@ -31,6 +31,7 @@ from broker.messaging.inbox_store import InboxStore
 from broker.messaging.message import Draft, Message, unpack
 from broker.messaging.queue import Accepted, MessageQueue
 from broker.messaging.record_store import RecordStore
+from broker.messaging.refusals import not_claimed
 from broker.messaging.relations import NotedReply, Relations
 from broker.messaging.ticket import (
     OwedTicket,
@@ -145,6 +146,8 @@ class Tickets:
                     f"The lease on {response.ticket_id} has ended or was replaced; nothing was "
                     "sent. If the reply is still right, send it without the token."
                 )
+            case "not_claimed":
+                return not_claimed(response.ticket_id)
             case _:
                 return _unknown(response.ticket_id)
 

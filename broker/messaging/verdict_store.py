@@ -67,6 +67,10 @@ class VerdictStore:
             ],
         )
 
+    def strike(self, partition: Partition, entries: Sequence[str]) -> None:
+        """Strike entries off a partition's outbox that tell of no verdict."""
+        self.redis.command("ZREM", self.keys.concluded(partition), *entries)
+
     def forget(self, partition: Partition, entries: Sequence[tuple[str, AgentId, int]]) -> None:
         """Strike entries off a partition's outbox, each with when its receipt leaves (in ms)."""
         self.redis.call(

@@ -100,6 +100,8 @@ class Snapshot:
             _S.DROPPED: self._total("delivery.dropped"),
             _S.UNDELIVERABLE: self._total("message.undeliverable"),
             _S.RESOLVED: self._total("dead_letter.resolved"),
+            _S.TAKEN: self._total("delivery.taken"),
+            _S.DECLINED: self._total("delivery.declined"),
         }
 
     @property

@@ -213,6 +213,7 @@ class RoutingStore:
             int(message.hold_for_unknown),
             message.supersedes or "",
             message.timeout_at or 0,
+            int(message.claimable),
         ]
 
     def release(self, ids: Mapping[Partition, Sequence[MessageId]], token: str) -> set[Partition]:

@@ -135,6 +135,18 @@ class Keys:
         """Whom a message to several was routed to."""
         return f"{self._of_id(message)}audience:{message}"
 
+    @_key(
+        type="hash", lifetime="while claimed; once done, longer than the record", owner="messaging"
+    )
+    def claim(self, message: MessageId) -> str:
+        """Who has claimed a claimable message: agent_id, token, until (ms); done once finished."""
+        return f"{self._of_id(message)}claim:{message}"
+
+    @_key(type="zset", lifetime="until all who wait know that it is over", owner="messaging")
+    def claims(self, partition: Partition) -> str:
+        """Outbox: `<message id> <agent> <token>` of each claim, by its end in ms."""
+        return f"{self._tags[partition]}claims"
+
     @_key(type="set", lifetime="until the last verdict", owner="routing")
     def outstanding(self, message: MessageId) -> str:
         """Recipients of a message to several that have no verdict yet."""
@@ -224,7 +236,8 @@ class Keys:
     def concluded(self, partition: Partition) -> str:
         """Outbox: `<verdict> <message id> <agent>` whose sender's side has yet to be told.
 
-        Where a reply is still awaited, `<verdict>:<until when in ms>`.
+        Where a reply is still awaited, `<verdict>:<until when in ms>`; of a claim that has ended,
+        `claim_won:<token>` or `claim_lost:<token>`.
         """
         return f"{self._tags[partition]}concluded"
 

@@ -48,6 +48,19 @@ def _watch(at: Scene) -> Ask:
     return Ask(query={"follow": "false", "message": mark}, mark=mark)
 
 
+def _of_offer(at: Scene) -> Ask:
+    offer = at.received(claimable=True)
+    return Ask(path={"message_id": offer}, body={"agent_id": at.agent})
+
+
+def _of_claimed(**fields: Any) -> Prepare:
+    def ask(at: Scene) -> Ask:
+        message, held = at.claimed()
+        return Ask(path={"message_id": message}, body=held | fields)
+
+    return ask
+
+
 def _read(at: Scene) -> Ask:
     return Ask(path={"message_id": at.received()}, body={"agent_id": at.agent})
 
@@ -158,6 +171,11 @@ REQUESTS: Final[dict[str, Prepare]] = {
     "inviteMember": lambda at: Ask(path={"channel_id": at.room()}, body={"agent_id": at.partner}),
     "removeMember": _removal,
     "getChannelHistory": _of_room(),
+    # claims
+    "claimMessage": _of_offer,
+    "renewClaim": _of_claimed(seconds=60),
+    "releaseClaim": _of_claimed(),
+    "getClaim": lambda at: Ask(path={"message_id": at.sent(claimable=True)}),
     # agents
     "registerAgent": lambda at: Ask(body={"id": at.agent}),
     "findAgents": _plain(),

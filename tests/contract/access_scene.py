@@ -83,6 +83,11 @@ class Scene:
         delivered = self.stage.lease_one(self.agent)
         return delivered.message.id, {"agent_id": self.agent, "lease_token": token(delivered)}
 
+    def claimed(self) -> tuple[MessageId, dict[str, str]]:
+        """A message that the agent has claimed, and what it takes to do something with it."""
+        held = self.broker.claims.claim(self.agent, self.received(claimable=True))
+        return held.message.id, {"agent_id": self.agent, "lease_token": token(held)}
+
     def dead_letter(self) -> DeadLetterId:
         """One of a message that the agent could not handle."""
         message, held = self.leased()

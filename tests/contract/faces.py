@@ -56,6 +56,18 @@ class Face(Protocol):
     def reply(self, agent: str, ticket: Document, response: object, **fields: Any) -> Document:
         """Answer a fetched ticket, and have the reply routed; what the replier is answered."""
 
+    def claim(self, agent: str, message: Document, **fields: Any) -> Document:
+        """Claim a message that is offered to several; the message with the claim's lease."""
+
+    def renew(self, agent: str, message: Document, seconds: float) -> Document:
+        """Keep a claimed message for longer."""
+
+    def release(self, agent: str, message: Document) -> Document:
+        """Give a claimed message back to all to whom it was offered."""
+
+    def settle(self) -> None:
+        """Let what has come due happen, as the station does each second."""
+
     def get(self, path: str, **query: Any) -> Document:
         """Read something; there is one way to do so."""
 
@@ -91,18 +103,21 @@ class Http:
     def post(self, path: str, document: object = None) -> Document:
         return self.call("POST", path, json=document)
 
+    def settle(self) -> None:
+        self.server.broker.settlement.sweep()
+
     def register(self, agent: str, **profile: Any) -> str:
         self.post("/agents/register", {"id": agent} | profile)
         return agent
 
     def send(self, sender: str, to: object, body: str = "hi", **fields: Any) -> Document:
         sent = self.post("/messages", {"from": sender, "to": to, "body": body} | fields)
-        self.server.broker.router.drain()
+        self.server.broker.router.drain_unrung()
         return sent
 
     def send_direct(self, sender: str, to: str, body: str = "hi") -> Document:
         sent = self.post("/dms", {"from": sender, "to": to, "body": body})
-        self.server.broker.router.drain()
+        self.server.broker.router.drain_unrung()
         return sent
 
     def fetch(self, agent: str, count: int = 1) -> list[Document]:
@@ -128,8 +143,18 @@ class Http:
     def reply(self, agent: str, ticket: Document, response: object, **fields: Any) -> Document:
         answer = {"lease_token": ticket["lease"]["token"], "response": response} | fields
         replied = self.post("/replies", {"ticket_id": ticket["id"], "agent_id": agent} | answer)
-        self.server.broker.router.drain()
+        self.server.broker.router.drain_unrung()
         return replied
+
+    def claim(self, agent: str, message: Document, **fields: Any) -> Document:
+        claimed = self.post(f"/messages/{message['id']}/claim", {"agent_id": agent} | fields)
+        return dict(claimed["message"])
+
+    def renew(self, agent: str, message: Document, seconds: float) -> Document:
+        return self.about(agent, message, "claim/renew", seconds=seconds)
+
+    def release(self, agent: str, message: Document) -> Document:
+        return self.about(agent, message, "claim/release")
 
     def about(self, agent: str, message: Document, verb: str, **fields: Any) -> Document:
         """Ask for something to be done with a fetched message."""
@@ -164,7 +189,7 @@ class WebSocket(Http):
     def send(self, sender: str, to: object, body: str = "hi", **fields: Any) -> Document:
         message = {"to": to, "body": body} | fields
         sent = _granted(self.connection(sender).ask(type="send", message=message))
-        self.server.broker.router.drain()
+        self.server.broker.router.drain_unrung()
         return sent
 
     def send_direct(self, sender: str, to: str, body: str = "hi") -> Document:
@@ -179,11 +204,16 @@ class WebSocket(Http):
 
     def reply(self, agent: str, ticket: Document, response: object, **fields: Any) -> Document:
         replied = self.about(agent, ticket, "reply", response=response, **fields)
-        self.server.broker.router.drain()
+        self.server.broker.router.drain_unrung()
         return replied
 
+    def claim(self, agent: str, message: Document, **fields: Any) -> Document:
+        asked = self.connection(agent).ask(type="claim", id=message["id"], **fields)
+        return dict(_granted(asked)["message"])
+
     def about(self, agent: str, message: Document, verb: str, **fields: Any) -> Document:
-        return _granted(self.connection(agent).about(message, verb, **fields))
+        frame = verb.rpartition("/")[2]
+        return _granted(self.connection(agent).about(message, frame, **fields))
 
 
 def _granted(answer: Frame) -> Document:

@@ -109,6 +109,9 @@ ABOUT_ANOTHER: dict[str, Say] = {
     "nack": _about(reason="mine"),
     "extend": _about(seconds=60),
     "reply": _about(response="mine"),
+    "claim": lambda message, _: {"id": message["id"]},
+    "renew": _about(seconds=60),
+    "release": _about(),
     "send": lambda message, agent: {
         "message": {"from": agent, "to": message["from"], "body": "hi", "reply_to": message["id"]}
     },

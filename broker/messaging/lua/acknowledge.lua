@@ -35,7 +35,10 @@ for index, id in ipairs(ids) do
     verdicts[index] = verdict_again(token, packed and unpack_delivery(packed))
   else
     local delivery = unpack_delivery(unfinished[index])
-    if holds_until(delivery, token, lease_ends[index]) then
+    local holds_it = holds_until(delivery, token, lease_ends[index])
+    if holds_it and is_offer(delivery) then
+      verdicts[index] = 'not_claimed'
+    elseif holds_it then
       finish(id, delivery, 'acknowledged')
       acknowledged[id] = delivery
       verdicts[index] = 'acknowledged'

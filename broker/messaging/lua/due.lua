@@ -2,8 +2,8 @@
 -- outcomes: due
 -- `swept_at` is the last time that sweeps saw. When the clock stands far before it, leases and waits
 -- would last for as much longer: every agent that may have some is noted for shift.lua, with the ms.
-local alarms, concluded, dead_due, swept_at, set_back = unpack(KEYS)
-local step_ms, mark_ms = unpack(ARGV)
+local alarms, concluded, dead_due, swept_at, set_back, claims = unpack(KEYS)
+local step_ms, mark_ms, claim_margin_ms = unpack(ARGV)
 -- include: clock
 
 local now = server_ms()
@@ -26,4 +26,5 @@ return {
   redis.call('ZCARD', concluded),
   redis.call('ZCOUNT', dead_due, '-inf', now),
   redis.call('ZCARD', set_back),
+  redis.call('ZCOUNT', claims, '-inf', now - claim_margin_ms),
 }

@@ -45,7 +45,8 @@ if #ids > 0 then
         observe_latency(now - delivery[ACCEPTED_AT])
       end
       delivery[STATE] = 'leased'
-      delivery[ATTEMPT] = delivery[ATTEMPT] + 1
+      -- An offer is only shown: the attempt begins when it is claimed.
+      if not delivery[OFFER] then delivery[ATTEMPT] = delivery[ATTEMPT] + 1 end
       delivery[TOKEN] = string.format('%d-%s', token + index, seed)
       delivery[HOLDER] = holder
       until_pairs[#until_pairs + 1] = until_ms

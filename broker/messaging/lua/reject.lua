@@ -1,5 +1,5 @@
--- Give a leased delivery back: wait for the next attempt, or die.
--- outcomes: waiting, dead, expired, stale_lease, unknown_message, unknown_agent, stale_epoch
+-- Give a leased delivery back: wait for the next attempt, or die; turn an offer down, for now or for good.
+-- outcomes: waiting, dead, declined, expired, stale_lease, unknown_message, unknown_agent, stale_epoch
 local agent, inbox, leased, waiting, expiring, deliveries, receipts, leaving, alarms, concluded, dead_letters, dead_index, dead_due, sequence, counters, activity, heartbeats = unpack(KEYS)
 local agent_id, policy_packed, epoch, id, token, reason, delay_ms, permanent, jitter = unpack(ARGV)
 -- include: inbox
@@ -15,9 +15,12 @@ if not delivery then
 end
 if not holds(id, delivery, token) then return { 'stale_lease' } end
 
-note_attempt(delivery, now, 'rejected', reason)
+attempt_ended(delivery, 'rejected', reason)
 local outcome
-if permanent == '1' then
+if permanent == '1' and is_offer(delivery) then
+  finish(id, delivery, 'declined')
+  outcome = { 'declined' }
+elseif permanent == '1' then
   bury(id, delivery, 'rejected', reason, false)
   outcome = { 'dead' }
 elseif delivery[ATTEMPT] >= delivery[MAX_ATTEMPTS] then
@@ -28,7 +31,7 @@ elseif delivery[EXPIRES_AT] <= now then
   outcome = { 'expired' }
 else
   local delay = delay_ms ~= '' and tonumber(delay_ms)
-    or backoff_ms(delivery[RETRY_DELAY], delivery[ATTEMPT], policy.retry_max_delay_ms, tonumber(jitter))
+    or backoff_ms(delivery[RETRY_DELAY], math.max(1, delivery[ATTEMPT]), policy.retry_max_delay_ms, tonumber(jitter))
   wait_until(id, delivery, now + delay)
   settle(1)
   outcome = { 'waiting', now + delay }

@@ -1,5 +1,5 @@
 -- Store a reply to a ticket and finish the replier's copy of it, in one step.
--- outcomes: stored, stale_lease, unknown_message, unknown_agent, stale_epoch
+-- outcomes: stored, stale_lease, not_claimed, unknown_message, unknown_agent, stale_epoch
 -- A token must hold the copy, or be the one by whose reply it was finished: then the same call came
 -- again, and its idempotency key decides. Without a token the copy is finished wherever it stands; a
 -- verdict that it has stays. Behind the named keys and arguments come the reply's own, as for
@@ -24,6 +24,8 @@ if token ~= '' then
     if done[STATE] ~= 'replied' or done[TOKEN] ~= token then return { 'stale_lease' } end
   end
 end
+
+if delivery and is_offer(delivery) then return { 'not_claimed' } end
 
 local answer, stored = accept_all(26, 9)
 if stored then

@@ -25,8 +25,10 @@ for _, id in ipairs(ids) do
   if delivery and delivery[STATE] == 'leased'
     and (not token_of[id] or token_of[id] == delivery[TOKEN]) then
     returned = returned + 1
-    note_attempt(delivery, now, 'returned', '')
-    if counted == '0' then delivery[ATTEMPT] = delivery[ATTEMPT] - 1 end
+    attempt_ended(delivery, 'returned', '')
+    if counted == '0' and not is_offer(delivery) then
+      delivery[ATTEMPT] = delivery[ATTEMPT] - 1
+    end
     come_back(id, delivery, 'the session that held it ended')
   end
 end

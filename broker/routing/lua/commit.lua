@@ -8,8 +8,8 @@ local policy_packed, valid_until = unpack(ARGV)
 local agent, inbox, leased, waiting, expiring, deliveries, receipts, leaving, arrived, owed, agent_id
 -- include: inbox
 
-local ID, ORDER_BASE, EXPIRES, ATTEMPTS, DELAY, LIFE, ACCEPTED, SOURCE, PROMISED, HELD, SUPERSEDES, TIMEOUT =
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+local ID, ORDER_BASE, EXPIRES, ATTEMPTS, DELAY, LIFE, ACCEPTED, SOURCE, PROMISED, HELD, SUPERSEDES, TIMEOUT, CLAIMABLE =
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 
 -- A drainer that was stopped for too long may find that another has taken over and that its messages
 -- came and went meanwhile.
@@ -73,8 +73,12 @@ local function place(item, order, max_depth, on_full, registered)
     'accepted', order, 0, '', item[ATTEMPTS], expires_at, now, 0, 0, 0, item[DELAY], item[LIFE], '', {},
     0, item[ACCEPTED],
   }
+  if item[CLAIMABLE] == 1 then
+    delivery[OFFER], delivery[OVER] = OFFERED, 0
+  end
   if item[TIMEOUT] > 0 then
-    delivery[OFFER], delivery[OVER], delivery[TIMEOUT_AT] = false, 0, item[TIMEOUT]
+    delivery[OFFER], delivery[OVER] = delivery[OFFER] or false, 0
+    delivery[TIMEOUT_AT] = item[TIMEOUT]
   end
   if item[SUPERSEDES] ~= '' then supersede(item[SUPERSEDES]) end
   if expires_at <= now then return finish(id, delivery, 'expired') end

@@ -11,6 +11,7 @@ local left = { queued = {}, leased = {}, waiting = {} }
 local finished, finished_receipts, verdicts_to_tell = {}, {}, {}
 
 -- include: dead_letter
+-- include: offer
 
 local function note(event, id)
   local ids = moved[event]
@@ -83,6 +84,11 @@ local function finish(id, delivery, verdict)
   if leaving_state then leaving_state[#leaving_state + 1] = id end
   delivery[STATE] = verdict
   delivery[FINISHED_AT] = now
+  local claim = end_claim(id, delivery, DONE_BY[verdict] and 'claim_won' or 'claim_lost')
+  if claim then
+    verdicts_to_tell[#verdicts_to_tell + 1] = now
+    verdicts_to_tell[#verdicts_to_tell + 1] = claim
+  end
   finished[#finished + 1] = id
   finished_receipts[#finished_receipts + 1] = id
   finished_receipts[#finished_receipts + 1] = pack_delivery(delivery)
@@ -93,6 +99,7 @@ end
 
 local function requeue(id, delivery, event)
   leave_state(id, delivery)
+  tell_of(end_claim(id, delivery, 'claim_lost'))
   delivery[STATE] = 'queued'
   delivery[TOKEN] = ''
   save(id, delivery)
@@ -102,6 +109,7 @@ end
 
 local function wait_until(id, delivery, at)
   leave_state(id, delivery)
+  tell_of(end_claim(id, delivery, 'claim_lost'))
   delivery[STATE] = 'waiting'
   delivery[TOKEN] = ''
   save(id, delivery)
@@ -152,9 +160,10 @@ local function holds(id, delivery, token)
   return holds_until(delivery, token, redis.call('ZSCORE', leased, id))
 end
 
--- Whether somebody holds the delivery now; a lease that ended holds nothing.
+-- Whether somebody holds the delivery now; a lease that ended holds nothing, nor does one on an offer.
 local function is_held(id, delivery)
-  return delivery[STATE] == 'leased' and tonumber(redis.call('ZSCORE', leased, id)) > now
+  return delivery[STATE] == 'leased' and not is_offer(delivery)
+    and tonumber(redis.call('ZSCORE', leased, id)) > now
 end
 
 -- Whatever came due in this inbox: ended leases, waits, lives and retentions, `limit` of each.
@@ -166,7 +175,7 @@ local function settle(limit)
 
   for _, entry in ipairs(due_in(leased, limit)) do
     local id, delivery = entry[1], entry[2]
-    note_attempt(delivery, now, 'lease_ended', '')
+    attempt_ended(delivery, 'lease_ended', '')
     come_back(id, delivery, 'the lease ended without an acknowledgement')
   end
   write_finished()
