@@ -2,7 +2,7 @@
 
 Groups of agents range over the whole register. It changes seldom and is read for every message to
 a group, so each process keeps a copy, and before it is used asks in one trip which partitions have
-changed since; only those are read again (ADR 12).
+changed since; only those are read again (ADR 14).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -40,9 +40,9 @@ class Round:
         self._sources = sources
         self._context = RoutingContext(audience=self._audience, pick=self._pick)
         self._audiences: dict[tuple[tuple[str, ...], AgentId], tuple[AgentId, ...]] = {}
-        self._measured: dict[AgentId, Measured] = {}
-        self._given: Counter[AgentId] = Counter()
+        self._standings: dict[AgentId, Standing] = {}
         self._turns: dict[MessageId, int] = {}
+        self._given: list[Sequence[AgentId]] = []
         self.effort = 0
         """How many deliveries the decisions so far come to, or were as much work as."""
 
@@ -52,8 +52,9 @@ class Round:
         for message in messages:
             decision = decide(message, self._context)
             self.effort += len(decision.recipients)
-            if self._measured:
-                self._given.update(decision.recipients)
+            self._given.append(decision.recipients)
+            if self._standings:
+                self._load(decision.recipients)
             yield message, decision
 
     @cached_property
@@ -74,9 +75,13 @@ class Round:
     def _read_for(self, messages: Sequence[Envelope]) -> None:
         """Read what the strategies of these messages go by; two trips at most."""
         pools = {message.id: self._audience(message) for message in messages}
-        unknown = {agent for pool in pools.values() for agent in pool} - self._measured.keys()
+        unknown = {agent for pool in pools.values() for agent in pool} - self._standings.keys()
         if unknown:
-            self._measured |= self._sources.pools.measure(unknown)
+            measured = self._sources.pools.measure(unknown)
+            given = Counter(agent for some in self._given for agent in some)
+            self._standings |= {
+                agent: self._standing(agent, measured[agent], given[agent]) for agent in unknown
+            }
         in_turn = [
             (message.id, "\n".join(message.to))
             for message in messages
@@ -91,18 +96,23 @@ class Round:
 
     def _pick(self, message: Envelope, pool: Sequence[AgentId]) -> AgentId:
         self.effort += len(pool) // _LOOKED_AT
-        standings = [self._standing(agent) for agent in pool]
+        standings = [self._standings[agent] for agent in pool]
         return pick(message, standings, self._turns.get(message.id, 0))
 
-    def _standing(self, agent: AgentId) -> Standing:
-        """How an agent stands by now: what this round has given it counts."""
+    def _load(self, agents: Sequence[AgentId]) -> None:
+        """Count what this round gives them."""
+        for agent in agents:
+            standing = self._standings.get(agent)
+            if standing is not None:
+                self._standings[agent] = replace(standing, load=standing.load + 1)
+
+    def _standing(self, agent: AgentId, measured: Measured, given: int) -> Standing:
         enrolled = self._groups.roll.find(agent)
-        measured = self._measured[agent]
         limit = enrolled.max_depth if enrolled else None
         return Standing(
             agent=agent,
             is_up=enrolled is not None and enrolled.ready and self._is_there(agent, measured),
-            load=measured.depth + self._given[agent],
+            load=measured.depth + given,
             limit=self._sources.max_depth if limit is None else limit,
         )
 

@@ -33,6 +33,7 @@ MAX_NAME: Final = 256
 """The longest target that is no selector, in characters."""
 
 _AUTO: Final = "auto"
+_RESERVED: Final = frozenset({_AUTO, BROADCAST})
 _AGENT_ID: Final = re.compile(AGENT_ID_PATTERN)
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 
@@ -106,6 +107,10 @@ class Address:
 
 def parse(to: Sequence[str]) -> Address:
     """What these targets mean. Raises `InvalidFieldsError` with all that is wrong with them."""
+    if to and all(_AGENT_ID.fullmatch(one) and one not in _RESERVED for one in to):
+        # Most messages name agents and nothing else.
+        agents = tuple(map(AgentId, dict.fromkeys(to)))
+        return Address(to=agents, named=agents)
     reader = _Reader()
     named: dict[str, None] = {}
     others: dict[str, Target] = {}

@@ -7,6 +7,7 @@ import pytest
 from broker.kernel.errors import StorageFullError, StorageUnavailableError
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId
+from broker.messaging.message import Strategy
 from broker.messaging.queue import Accepted
 from broker.messaging.ticket import TicketState
 from broker.wiring import build_broker
@@ -140,6 +141,24 @@ def test_without_memory_what_was_accepted_is_still_routed_leased_and_finished(
     own_stage.settle()
     assert own_stage.state(one) is DeliveryState.ACKNOWLEDGED
     assert own_stage.lease_one().message.id == due
+
+
+def test_without_memory_groups_and_strategies_still_find_their_recipients(
+    own_stage: Stage, server: Server
+) -> None:
+    own_stage.broker.agents.register(BOB, {"tags": ("x",), "label": "y"})
+    to_group, lost = own_stage.send("tag:x"), own_stage.send("label:y")
+    to_one = [own_stage.send(("bob", "carol"), strategy=strategy) for strategy in Strategy]
+    own_stage.broker.agents.patch(BOB, {"label": None})
+    exhaust_memory(server)
+
+    own_stage.broker.router.drain_unrung()
+
+    assert to_group in own_stage.inbox()
+    assert own_stage.broker.archive.get(lost).state is DeliveryState.UNDELIVERABLE
+    for identifier in to_one:
+        assert len(own_stage.broker.archive.receipts(identifier)) == 1
+        assert own_stage.broker.archive.get(identifier).state is DeliveryState.QUEUED
 
 
 def test_without_memory_agents_still_read_and_live(own_stage: Stage, server: Server) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from broker.kernel.events import DeliveryState
@@ -9,6 +10,7 @@ from broker.kernel.ids import AgentId, Partition
 from broker.kernel.priority import PRIORITY_NAMES
 from broker.routing.store import Batch
 from tests.redis.conftest import MakeStage
+from tests.redis.racing import race
 from tests.redis.stage import Stage, ids
 
 ALICE = AgentId("alice")
@@ -232,3 +234,31 @@ def test_routing_that_takes_longer_than_a_hold_still_gets_done(make_stage: MakeS
     stage.route()
 
     assert len(stage.inbox("agent-99")) == 60
+
+
+def test_of_routers_that_settle_an_audience_at_once_the_first_decides(stage: Stage) -> None:
+    stage.send("broadcast")
+    batch = stage.take()
+    assert batch is not None
+    store, now = stage.routing_store(), stage.now()
+    (message,) = store.envelopes(batch.ids).values()
+    audiences = [(), *[(AgentId("bob"), AgentId(f"agent-{number}")) for number in range(15)]]
+
+    answers = race(*[partial(store.address, [(message, one)], now) for one in audiences])
+
+    (settled,) = {frozenset(answer) for (answer,) in answers}
+    assert settled in {frozenset(one) for one in audiences}
+
+
+def test_an_audience_of_tens_of_thousands_is_noted_whole(stage: Stage) -> None:
+    stage.send("broadcast")
+    batch = stage.take()
+    assert batch is not None
+    store = stage.routing_store()
+    (message,) = store.envelopes(batch.ids).values()
+    audience = tuple(AgentId(f"agent-{number}") for number in range(20_000))
+
+    store.address([(message, audience)], stage.now())
+
+    ((noted,),) = [store.address([(message, ())], stage.now())]
+    assert set(noted) == set(audience)

@@ -94,6 +94,17 @@ def test_the_least_loaded_is_who_has_least_in_its_inbox_and_in_its_hands(pool: S
     assert pool.inbox(WORKERS[0]) == [identifier]
 
 
+def test_what_the_same_round_has_just_given_an_agent_counts_as_its_load(pool: Stage) -> None:
+    busy = [pool.draft(worker) for worker in WORKERS[:3] for _ in range(2)]
+    pool.broker.queue.send_many(
+        [*busy, pool.draft("tag:pool", strategy=Strategy.LEAST_LOADED), *busy]
+    )
+
+    pool.route()
+
+    assert len(pool.inbox(WORKERS[3])) == 1
+
+
 def test_a_thread_stays_with_one_agent(pool: Stage) -> None:
     first = pool.deliver("tag:pool", strategy=Strategy.STICKY)
     for _ in range(5):
