@@ -46,6 +46,8 @@ from broker.storage.scripts import Outcome, whole
 
 # An arrival may be announced while its listener is reconnecting: look again at least this often.
 _RECHECK_SECONDS: Final = 5.0
+# All that arrives for the asker wakes who waits for a reply; it looks again no sooner than this.
+_CALM_SECONDS: Final = 0.02
 _FIRST_REPLIES: Final = 100
 _OWING: Final = frozenset(
     {
@@ -184,12 +186,14 @@ class Tickets:
         ticket = self._visible(identifier, viewer)
         deadline = time.monotonic() + wait_seconds
         while True:
+            looked_at = time.monotonic()
             with self._arrivals.watch(ticket.sender) as arrival:
                 answers = self._answers([ticket])[0]
                 left = self._awaited_seconds(ticket, answers, deadline)
                 if left <= 0 or (stop is not None and stop.is_set()):
                     return self._shown(ticket, viewer)
                 arrival.wait(min(left, _RECHECK_SECONDS))
+            time.sleep(max(0.0, looked_at + _CALM_SECONDS - time.monotonic()))
 
     def _awaited_seconds(
         self, ticket: Message, answers: Sequence[NotedReply], deadline: float

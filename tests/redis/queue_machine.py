@@ -61,7 +61,13 @@ class QueueMachine(RuleBasedStateMachine):
             copy = self._send(sender, to, 5, 3, idempotency_key=name)
             self.model.keys[sender, name] = copy.id
         else:
-            draft = self.stage.draft(to, sender, priority=5, max_attempts=3, idempotency_key=name)
+            draft = self.stage.draft(
+                *(to, sender),
+                priority=5,
+                max_attempts=3,
+                idempotency_key=name,
+                expects_reply=True,
+            )
             again = self.stage.broker.queue.send(draft)
             assert (again.id, again.created) == (first, False)
 
@@ -88,7 +94,8 @@ class QueueMachine(RuleBasedStateMachine):
         attempts: int,
         **fields: Any,
     ) -> Copy:
-        identifier = self.stage.send(to, sender, priority=priority, max_attempts=attempts, **fields)
+        fields |= {"priority": priority, "max_attempts": attempts, "expects_reply": True}
+        identifier = self.stage.send(to, sender, **fields)
         assert identifier not in self.model.copies
         copy = Copy(
             id=identifier,
@@ -205,6 +212,20 @@ class QueueMachine(RuleBasedStateMachine):
         for one in done:
             one.state, one.was_acknowledged = "acknowledged", True
 
+    @precondition(lambda self: self.model.in_state("queued", "leased", "waiting"))
+    @rule(choice=CHOICE, with_token=st.booleans())
+    def reply(self, choice: int, *, with_token: bool) -> None:
+        copy = self._any(self.model.in_state("queued", "leased", "waiting"), choice)
+        token = copy.token if with_token else None
+
+        sent = self.stage.reply(copy.id, copy.recipient, lease_token=token)
+
+        copy.state, copy.was_acknowledged = "replied", True
+        copy.replies.append(sent.id)
+        shown = self.stage.broker.tickets.get(copy.id)
+        assert [one.id for one in shown.replies] == copy.replies
+        self.route()  # the model knows nothing of the reply's own way
+
     @precondition(lambda self: self.model.in_state("leased"))
     @rule(choice=CHOICE, delay_ms=st.sampled_from([0, HOUR_MS]), permanent=st.booleans())
     def reject(self, choice: int, delay_ms: int, *, permanent: bool) -> None:
@@ -245,6 +266,8 @@ class QueueMachine(RuleBasedStateMachine):
             inboxes.reject(agent, copy.id, stale)
         with pytest.raises(StaleLeaseError):
             inboxes.extend(agent, copy.id, stale, lease_ms=1000)
+        with pytest.raises(StaleLeaseError):
+            self.stage.reply(copy.id, copy.recipient, lease_token=stale)
 
     # --- time and withdrawal ----------------------------------------------------------------
 

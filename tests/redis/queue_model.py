@@ -20,6 +20,7 @@ class Copy:
     token: LeaseToken | None = None
     stale_tokens: list[LeaseToken] = dataclasses.field(default_factory=list)
     was_acknowledged: bool = False
+    replies: list[MessageId] = dataclasses.field(default_factory=list)
 
     def lose_token(self) -> None:
         """The lease has ended: from now on its token is stale."""
@@ -29,7 +30,7 @@ class Copy:
 
     @property
     def is_final(self) -> bool:
-        return self.state in {"acknowledged", "dead", "cancelled", "superseded"}
+        return self.state in {"acknowledged", "replied", "dead", "cancelled", "superseded"}
 
 
 @dataclasses.dataclass(kw_only=True)
