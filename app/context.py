@@ -8,9 +8,11 @@ from typing import Final
 
 from flask import Flask, current_app
 
+from app.allowances import Allowances
 from broker.operations.monitor import Health
 from broker.operations.readiness import Readiness
 from broker.security.identities import Identities
+from broker.security.rate_limits import RateLimits
 from broker.wiring import Broker
 from config.settings import Settings
 
@@ -33,6 +35,7 @@ class AppContext:
         self.max_message_bytes = min(
             settings.max_request_bytes, _ESCAPED * settings.max_body_bytes + _AROUND_A_BODY
         )
+        self.allowances = Allowances(broker.rate_limits, settings.caller_rates)
         self._broker = broker
         self._is_prepared = False
         self._ends_at_stop: list[Callable[[], None]] = []
@@ -56,6 +59,11 @@ class AppContext:
     def health(self) -> Health:
         """How the station is; can be asked for before its data was ever prepared."""
         return self._broker.health
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """How much callers have asked for; can be asked while Redis is away."""
+        return self._broker.rate_limits
 
     @property
     def identities(self) -> Identities:

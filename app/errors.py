@@ -47,6 +47,7 @@ STATUS_OF: Final[dict[str, HTTPStatus]] = {
     "unsupported_media_type": _S.UNSUPPORTED_MEDIA_TYPE,
     "invalid_fields": _S.UNPROCESSABLE_ENTITY,
     "inbox_full": _S.TOO_MANY_REQUESTS,
+    "rate_limited": _S.TOO_MANY_REQUESTS,
     "internal_error": _S.INTERNAL_SERVER_ERROR,
     "storage_unavailable": _S.SERVICE_UNAVAILABLE,
     "storage_full": _S.SERVICE_UNAVAILABLE,
@@ -66,7 +67,7 @@ TITLE_OF: Final[dict[HTTPStatus, str]] = {
     _S.REQUEST_ENTITY_TOO_LARGE: "Too large",
     _S.UNSUPPORTED_MEDIA_TYPE: "Not JSON",
     _S.UNPROCESSABLE_ENTITY: "Invalid fields",
-    _S.TOO_MANY_REQUESTS: "The inbox is full",
+    _S.TOO_MANY_REQUESTS: "Too many for now",
     _S.INTERNAL_SERVER_ERROR: "Internal error",
     _S.SERVICE_UNAVAILABLE: "Not available now",
 }
@@ -153,4 +154,9 @@ def retry_after(error: BrokerError) -> dict[str, str]:
     """The header that says when to try again, in whole seconds, for errors that pass."""
     if error.permanent:
         return {}
-    return {"Retry-After": str(max(1, math.ceil(error.retry_after_seconds or 1)))}
+    return {"Retry-After": str(wait_seconds(error))}
+
+
+def wait_seconds(error: BrokerError) -> int:
+    """How long to wait before an error that passes has passed, in whole seconds."""
+    return max(1, math.ceil(error.retry_after_seconds or 1))

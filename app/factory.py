@@ -8,6 +8,7 @@ from apiflask import APIFlask
 from app import websocket
 from app.context import AppContext
 from app.foreign_pages import refuse_foreign_pages
+from app.limits import limit_requests
 from app.metrics import count_requests
 from app.openapi import describe
 from app.paths import check_ids
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None, broker: Broker | None = None) -
     app.url_map.merge_slashes = False
     context.attach_to(app)
     refuse_foreign_pages(app)
+    limit_requests(app, context)
     check_ids(app)
     answer_errors(app)
     describe(app, asks_for_tokens=settings.auth_required)

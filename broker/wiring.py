@@ -46,8 +46,8 @@ from broker.operations.processes import Processes
 from broker.operations.readiness import Readiness
 from broker.operations.stats import Stats
 from broker.operations.store import OperationsStore, PresencePolicy
-from broker.routing.audience import Memberships
 from broker.operations.watching import Watching
+from broker.routing.audience import Memberships
 from broker.routing.channel_members import ChannelMembers
 from broker.routing.channel_store import ChannelStore
 from broker.routing.channels import Channels
@@ -64,6 +64,7 @@ from broker.security.invitation_store import InvitationStore
 from broker.security.invitations import Invitations
 from broker.security.key_store import KeyStore
 from broker.security.key_use import KeyUse
+from broker.security.rate_limits import RateLimits
 from broker.storage.bell_ringer import BellRinger
 from broker.storage.connection import Redis, connect, subscriber
 from broker.storage.doorbell import Doorbell
@@ -116,6 +117,7 @@ class Broker:
     health: Health
     readiness: Readiness
     watching: Watching
+    rate_limits: RateLimits
 
     def prepare(self) -> None:
         """Bring the data to this version. Raises `DataVersionError`, `StorageUnavailableError`."""
@@ -343,4 +345,5 @@ def build_broker(
             check_jobs=lambda: jobs.command("PING"),
         ),
         watching=Watching(ActivityStore(redis, keys)),
+        rate_limits=RateLimits(jobs, keys),
     )

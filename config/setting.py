@@ -20,6 +20,7 @@ _TOKEN_LEAST_DIFFERENT = 8  # random hexadecimal of that length has fewer once i
 _RSA_LEAST_BITS = 2048  # NIST SP 800-131A
 
 _PREFIX = "WAYSTATION_"
+_RATE = re.compile(r"[1-9][0-9]{0,6}/(?:[1-9][0-9]{0,3} )?(?:second|minute|hour|day)s?")
 _METADATA_KEY = "setting"
 
 
@@ -111,6 +112,17 @@ def line(about: str, *, default: str | None = None) -> Any:
             raise ValidationError(f"must be {legal}")
 
     return _field(default, about, legal, lambda env, name: env.str(name, validate=check))
+
+
+def rates(about: str) -> Any:
+    """Declare how often something may be done; several rates hold together."""
+    legal = "off, or rates like 200/second or 5000/10 minutes, with ; between them"
+
+    def check(value: str) -> None:
+        if value != "off" and not all(_RATE.fullmatch(part.strip()) for part in value.split(";")):
+            raise ValidationError(f"must be {legal}")
+
+    return _field(None, about, legal, lambda env, name: env.str(name, validate=check))
 
 
 def port(default: int, about: str, *, name: str) -> Any:

@@ -106,6 +106,15 @@ class Settings:
     jwt_issuer: str | None = declare.line("Who must have issued a signed token. Unset: anybody.")
     jwt_audience: str = declare.line("Whom a signed token must be meant for.", default="waystation")
 
+    rate_limit: str | None = declare.rates(
+        "How many requests and frames each caller may send; a batch counts as its messages. Unset:"
+        " 200/second where callers need a token, off where not."
+    )
+    rate_limit_anonymous: str | None = declare.rates(
+        "The same for those who show no token that holds, by their address. Unset: 20/second. It"
+        " means nothing where no tokens are asked for."
+    )
+
     queue_max_depth: int = declare.count(
         10_000, "Messages that may wait in one inbox.", least=1, most=10_000_000
     )
@@ -183,6 +192,20 @@ class Settings:
         return self.auth == "required" or (
             self.auth is None and not declare.is_loopback(self.api_host)
         )
+
+    @property
+    def caller_rates(self) -> str | None:
+        """How often who is known may ask; None without limit (SPEC Z3)."""
+        return self._rates(self.rate_limit, "200/second")
+
+    @property
+    def anonymous_rates(self) -> str | None:
+        """How often an address may ask without proof; None without limit."""
+        return self._rates(self.rate_limit_anonymous, "20/second") if self.auth_required else None
+
+    def _rates(self, given: str | None, guarded: str) -> str | None:
+        chosen = given or (guarded if self.auth_required else "off")
+        return None if chosen == "off" else chosen
 
     @property
     def takes_signed_tokens(self) -> bool:

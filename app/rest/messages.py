@@ -99,6 +99,7 @@ def broadcast(body: Draft, headers: str | None) -> Response:
     access=AS_EACH_SENDER,
     body=BATCH,
     batch=True,
+    count=len,
     example={"messages": [_EXAMPLE]},
     answers={202: BatchView},
 )

@@ -13,6 +13,7 @@ from app.context import context
 from app.errors import MEDIA_TYPE as PROBLEM
 from app.errors import STATUS_OF, Problem
 from app.json_document import MEDIA_TYPE, received
+from app.limits import charge_for
 from app.schemas.shape import HeaderShape, QueryShape, Shape
 
 View = Callable[..., Response]
@@ -23,6 +24,7 @@ _EVERY: Final = (
     "invalid_fields",
     "internal_error",
     "storage_unavailable",
+    "rate_limited",
 )
 _WITH_BODY: Final = ("malformed", "request_too_large", "unsupported_media_type")
 _GUARDED: Final = ("unauthenticated", "forbidden")
@@ -44,13 +46,15 @@ def operation(
     optional: bool = False,
     batch: bool = False,
     hidden: bool = False,
+    count: Callable[[Any], int] | None = None,
     media_type: str = MEDIA_TYPE,
 ) -> Callable[[View], View]:
     """Reads what a route declares, and hands it over as `body`, `query` and `headers`.
 
     `access` says who may use it. `answers` maps each success status to the view's type, `errors`
     are codes beyond those that every route has. An `optional` body may be absent; a `batch` may be
-    as large as any request. `media_type` is that of the answers.
+    as large as any request. `count` says how many things a
+    body asks for at once; rate limits count them. `media_type` is that of the answers.
     """
 
     def decorate(view: View) -> View:
@@ -69,6 +73,8 @@ def operation(
             if headers is not None:
                 arguments["headers"] = headers.read_headers(asked.headers.get)
             access.permit(arguments)
+            if count is not None:
+                charge_for(count(arguments["body"]))
             return view(**arguments)
 
         codes = {

@@ -7,12 +7,12 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from app.access import VISIBLE_OF_ALL, viewer
+from app.access import VISIBLE_OF_ALL
 from app.context import broker, context
 from app.event_stream import HEADERS, MEDIA_TYPE, EventStream, bound_writing
-from app.identity import proof
 from app.rest.operation import operation
 from app.schemas.events import RESUME, WATCH, EventView, Wanted
+from app.standing import Standing
 from broker.operations.timeline import Position
 
 watching: Final = APIBlueprint("watching", __name__)
@@ -34,13 +34,12 @@ def watch(query: Wanted, headers: Position | None) -> Response:
     behind it without loss. An event `gap` says that some were no longer kept. With `follow=false`
     the stream ends when all that happened so far is told.
     """
-    seen_by = viewer()
+    standing = Standing.of_caller()
     stream = EventStream(
         broker().watching.watch(
-            query.interest(seen_by), after=headers or query.after, follow=query.follow
+            query.interest(standing.viewer), after=headers or query.after, follow=query.follow
         ),
-        seen_by,
-        proof(),
+        standing,
         context().stopping,
     )
     response = Response(iter(stream), headers=HEADERS, content_type=MEDIA_TYPE)

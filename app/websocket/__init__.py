@@ -16,6 +16,8 @@ Frames are JSON objects with a `type`, as DESIGN section 4 lists them; `ref` tie
   back to the inbox at once, and does not count as an attempt.
 - **Identity** (SPEC Z2). The handshake proves that the caller may act as the agent, as any call
   does, and the proof is looked at again every few seconds. All that is sent is from this agent.
+- **Limits** (SPEC Z3). A frame counts as a request does, but for `ack`, which ends what the station
+  itself has begun. One too many is refused; the connection goes on.
 - **Sessions** (SPEC R8). A hello with an instance or an epoch claims that session; when a newer one
   registers, the connection is closed.
 - **Closing.** 1009 frame too large, 1011 defect, 1012 server stops: connect again. 4400 too many
@@ -38,6 +40,7 @@ from flask_sock import Sock
 
 from app.access import AS_PATH_AGENT, Access
 from app.context import AppContext
+from app.identity import principal
 from app.standing import Standing
 from app.websocket.channel import Channel, Socket
 from app.websocket.client import Client
@@ -77,7 +80,11 @@ def register(app: Flask, context: AppContext) -> None:
     @sock.route("/ws/<agent_id>", bp=blueprint)  # type: ignore[untyped-decorator]
     def serve(ws: Socket, agent_id: str) -> None:
         agent = AgentId(agent_id)
-        client = Client(agent=agent, standing=Standing.of_caller(agent))
+        client = Client(
+            agent=agent,
+            standing=Standing.of_caller(agent),
+            spend=context.allowances.spender(principal()),
+        )
         Session(Channel(ws), client, context.broker, connections, terms).run()
 
     app.config["SOCK_SERVER_OPTIONS"] = {

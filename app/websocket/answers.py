@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
 
-from app.errors import MalformedError, problem
+from app.errors import MalformedError, problem, wait_seconds
 from app.schemas import messages
 from app.schemas.deliveries import ExtendedView, RejectedView, StateView
 from app.schemas.messages import LeaseView, moment
@@ -47,8 +47,9 @@ def ok(ref: Ref | None, view: View) -> Answer:
 
 
 def refusal(ref: Ref | None, error: BrokerError, *, under: str = "") -> Answer:
-    """The frame that says why what was asked for is not done."""
-    return {"type": "error", **tied_to(ref), "problem": problem(error, under=under)}
+    """The frame that says why what was asked for is not done, and when to ask for it again."""
+    wait = {} if error.permanent else {"retry_after_seconds": wait_seconds(error)}
+    return {"type": "error", **tied_to(ref), "problem": problem(error, under=under), **wait}
 
 
 def tied_to(ref: Ref | None) -> Answer:
@@ -136,6 +137,7 @@ class Answers:
                 self._client.greet(asked.frame, asked.ref)
                 return None
             self._ensure_begun()
+            self._client.spend()
             return ok(asked.ref, self._carry_out(asked.frame))
         except BrokerError as error:
             return self._refused(asked, error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
+from app.allowances import Spend
 from app.standing import Standing
 from app.websocket.frames import Hello, Ref
 from app.websocket.window import Window
@@ -23,6 +24,7 @@ class Client:
 
     agent: AgentId
     standing: Standing
+    spend: Spend
     instance_id: str | None = None
     epoch: int | None = None
     window: Window = field(default_factory=Window)

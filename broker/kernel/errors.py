@@ -165,6 +165,13 @@ class InboxFullError(BrokerError):
     permanent = False
 
 
+class RateLimitedError(BrokerError):
+    """The caller asks for more in a time than it is allowed to (SPEC Z3)."""
+
+    code = "rate_limited"
+    permanent = False
+
+
 class StorageUnavailableError(BrokerError):
     """Redis cannot be reached or is not ready; nothing was half done, try again."""
 

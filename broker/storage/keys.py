@@ -470,6 +470,11 @@ class Keys:
         """
         return f"{self._station}scheduled_jobs"
 
+    @_key(type="string", lifetime="until the allowance is full again", owner="security")
+    def allowance(self, who: str, rate: str) -> str:
+        """When a caller's allowance of a rate will be full again: a moment in microseconds."""
+        return f"{self._station}allowance:{self._digest(f'{rate} {who}')}"
+
     @_key(type="string", lifetime="3 s, renewed with each pass", owner="scheduler")
     def scheduler_lock(self) -> str:
         """Which scheduler is at work: a token of its own."""
