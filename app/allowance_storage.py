@@ -14,7 +14,7 @@ from limits.storage import MovingWindowSupport, Storage
 
 from app.context import context
 from broker.kernel.clock import MILLISECONDS, system_clock
-from broker.security.rate_limits import Rate, Standing
+from broker.security.rate_limits import Balance, Rate
 
 URI: Final = "waystation://"
 STRATEGY: Final = "moving-window"
@@ -32,15 +32,15 @@ class AllowanceStorage(Storage, MovingWindowSupport):
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Spend of an allowance; how it then stands is kept for the request."""
-        standing = context().rate_limits.spend(key, _rate(limit, expiry), amount)
-        standings_of_request().append(standing)
-        return standing.is_granted
+        balance = context().rate_limits.spend(key, _rate(limit, expiry), amount)
+        balances_of_request().append(balance)
+        return balance.is_granted
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         """Since when the window counts, and how much is spent in it."""
-        standing = context().rate_limits.look(key, _rate(limit, expiry))
-        full_at = (system_clock() + standing.full_in_ms) / MILLISECONDS
-        return full_at - expiry, limit - standing.remaining
+        balance = context().rate_limits.look(key, _rate(limit, expiry))
+        full_at = (system_clock() + balance.full_in_ms) / MILLISECONDS
+        return full_at - expiry, limit - balance.remaining
 
     def check(self) -> bool:
         """Whether there is anything to fall back from."""
@@ -67,9 +67,9 @@ class AllowanceStorage(Storage, MovingWindowSupport):
         raise NotImplementedError
 
 
-def standings_of_request() -> list[Standing]:
+def balances_of_request() -> list[Balance]:
     """How the allowances stand that the current request has spent of."""
-    found: list[Standing] = g.setdefault("standings", [])
+    found: list[Balance] = g.setdefault("balances", [])
     return found
 
 

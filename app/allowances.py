@@ -11,7 +11,7 @@ from limits import RateLimitItem, parse_many
 from broker.kernel.clock import MILLISECONDS
 from broker.kernel.errors import RateLimitedError
 from broker.security.principal import Principal
-from broker.security.rate_limits import Rate, RateLimits, Standing
+from broker.security.rate_limits import Balance, Rate, RateLimits
 
 SCOPE: Final = "station"
 """One allowance counts for everything that a caller does."""
@@ -33,9 +33,9 @@ class Allowances:
 
         def spend() -> None:
             for item in self._items:
-                standing = self._rates.spend(_key(item, who), _rate(item))
-                if not standing.is_granted:
-                    raise refusal(standing)
+                balance = self._rates.spend(_key(item, who), _rate(item))
+                if not balance.is_granted:
+                    raise refusal(balance)
 
         return spend
 
@@ -45,13 +45,13 @@ class Allowances:
             self._rates.owe(_key(item, who), _rate(item), cost)
 
 
-def refusal(standing: Standing) -> RateLimitedError:
+def refusal(balance: Balance) -> RateLimitedError:
     """Why a caller has to wait, and for how long."""
-    rate = standing.rate
+    rate = balance.rate
     return RateLimitedError(
         f"You asked for more than {rate.amount} things in {seconds(rate.period_ms)} s. Wait for as"
         " long as Retry-After says.",
-        retry_after_seconds=standing.one_in_ms / MILLISECONDS,
+        retry_after_seconds=balance.one_in_ms / MILLISECONDS,
     )
 
 

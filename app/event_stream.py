@@ -13,12 +13,11 @@ import structlog
 
 from app.json_document import encoded
 from app.schemas.events import event_view
-from broker.kernel.clock import system_clock
-from broker.kernel.errors import BrokerError, StorageUnavailableError
+from app.standing import Standing
+from broker.kernel.errors import StorageUnavailableError, UnauthenticatedError
 from broker.operations.recent_events import Told
 from broker.operations.timeline import Event
 from broker.operations.watching import Watch
-from broker.security.principal import Principal
 
 MEDIA_TYPE: Final = "text/event-stream"
 HEADERS: Final = {
@@ -43,16 +42,14 @@ class EventStream:
     def __init__(
         self,
         watch: AbstractContextManager[Watch],
-        principal: Principal,
-        prove: Callable[[], Principal],
+        standing: Standing,
         stop: threading.Event,
     ) -> None:
         """Begin to watch. Raises `StorageUnavailableError`."""
         self._open = ExitStack()
         self._watch = self._open.enter_context(watch)
-        self._prove = prove
-        self._principal = principal
-        self._viewer = principal.viewer
+        self._standing = standing
+        self._viewer = standing.viewer
         self._stop = stop
         self._proven_at = self._said_at = time.monotonic()
 
@@ -81,19 +78,15 @@ class EventStream:
         return max(0.0, due - now)
 
     def _is_still_allowed(self) -> bool:
-        """Whether the token still proves the same; while nobody can tell, it does until its end."""
+        """Whether the watcher may still see what it saw when it came."""
         if time.monotonic() - self._proven_at < _PROOF_SECONDS:
             return True
         self._proven_at = time.monotonic()
         try:
-            self._principal = self._prove()
-        except BrokerError as error:
-            if error.permanent:
-                return False
-        ends_at = self._principal.expires_at
-        return self._principal.viewer == self._viewer and (
-            ends_at is None or ends_at > system_clock()
-        )
+            self._standing.check()
+        except UnauthenticatedError:
+            return False
+        return self._standing.viewer == self._viewer
 
 
 def bound_writing(environ: Mapping[str, Any]) -> Callable[[], None]:

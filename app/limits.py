@@ -15,7 +15,7 @@ from flask import Flask, g, request
 from flask.wrappers import Response
 from flask_limiter import ApplicationLimit, Limiter, RequestLimit
 
-from app.allowance_storage import STRATEGY, URI, standings_of_request
+from app.allowance_storage import STRATEGY, URI, balances_of_request
 from app.allowances import SCOPE, refusal, seconds
 from app.context import AppContext, context
 from app.identity import principal
@@ -90,13 +90,13 @@ def _address() -> str:
 
 
 def _refuse(_: RequestLimit) -> Response | None:
-    raise refusal(max(standings_of_request(), key=lambda one: one.one_in_ms))
+    raise refusal(max(balances_of_request(), key=lambda one: one.one_in_ms))
 
 
 def _tell(response: Response) -> Response:
-    standings = standings_of_request()
-    if standings:
-        tightest = min(standings, key=lambda one: (one.is_granted, one.remaining))
+    balances = balances_of_request()
+    if balances:
+        tightest = min(balances, key=lambda one: (one.is_granted, one.remaining))
         rate = tightest.rate
         response.headers["RateLimit-Limit"] = str(rate.amount)
         response.headers["RateLimit-Remaining"] = str(tightest.remaining)

@@ -13,16 +13,21 @@ from broker.security.principal import Principal
 
 
 class Standing:
-    """Who waits or is connected as an agent, proven again from time to time."""
+    """Who waits, watches or is connected as an agent, proven again from time to time."""
 
-    def __init__(self, agent: AgentId, proven: Principal, prove: Callable[[], Principal]) -> None:
-        """`prove` asks anew who it is; it raises `UnauthenticatedError` if that can't be said."""
+    def __init__(
+        self, agent: AgentId | None, proven: Principal, prove: Callable[[], Principal]
+    ) -> None:
+        """Without an agent it is enough to be known.
+
+        `prove` asks anew who it is; it raises `UnauthenticatedError` if that can't be said.
+        """
         self._agent = agent
         self._principal = proven
         self._prove = prove
 
     @classmethod
-    def of_caller(cls, agent: AgentId) -> Standing:
+    def of_caller(cls, agent: AgentId | None = None) -> Standing:
         """That of who makes the current request. Raises as `principal` does."""
         return cls(agent, principal(), proof())
 
@@ -45,5 +50,5 @@ class Standing:
         ends_at = self._principal.expires_at
         if ends_at is not None and ends_at <= system_clock():
             raise UnauthenticatedError("The token has ended. Come again with another.")
-        if not self._principal.may_act_as(self._agent):
+        if self._agent is not None and not self._principal.may_act_as(self._agent):
             raise UnauthenticatedError("The key no longer speaks for this agent.")

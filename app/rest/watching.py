@@ -10,9 +10,9 @@ from flask import Response, request
 from app.access import VISIBLE_OF_ALL
 from app.context import broker, context
 from app.event_stream import HEADERS, MEDIA_TYPE, EventStream, bound_writing
-from app.identity import principal, proof
 from app.rest.operation import operation
 from app.schemas.events import RESUME, WATCH, EventView, Wanted
+from app.standing import Standing
 from broker.operations.timeline import Position
 
 watching: Final = APIBlueprint("watching", __name__)
@@ -34,13 +34,12 @@ def watch(query: Wanted, headers: Position | None) -> Response:
     behind it without loss. An event `gap` says that some were no longer kept. With `follow=false`
     the stream ends when all that happened so far is told.
     """
-    who = principal()
+    standing = Standing.of_caller()
     stream = EventStream(
         broker().watching.watch(
-            query.interest(who.viewer), after=headers or query.after, follow=query.follow
+            query.interest(standing.viewer), after=headers or query.after, follow=query.follow
         ),
-        who,
-        proof(),
+        standing,
         context().stopping,
     )
     response = Response(iter(stream), headers=HEADERS, content_type=MEDIA_TYPE)

@@ -80,8 +80,11 @@ def register(app: Flask, context: AppContext) -> None:
     @sock.route("/ws/<agent_id>", bp=blueprint)  # type: ignore[untyped-decorator]
     def serve(ws: Socket, agent_id: str) -> None:
         agent = AgentId(agent_id)
-        spend = context.allowances.spender(principal())
-        client = Client(agent=agent, standing=Standing.of_caller(agent), spend=spend)
+        client = Client(
+            agent=agent,
+            standing=Standing.of_caller(agent),
+            spend=context.allowances.spender(principal()),
+        )
         Session(Channel(ws), client, context.broker, connections, terms).run()
 
     app.config["SOCK_SERVER_OPTIONS"] = {

@@ -31,7 +31,7 @@ class Rate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class Balance:
     """How an allowance stands: what is left, in how many ms it is full, and when one is left."""
 
     is_granted: bool
@@ -57,19 +57,19 @@ class RateLimits:
         self._away_until = 0.0
         self._script = Script.load(_LUA, "spend")
 
-    def spend(self, who: str, rate: Rate, cost: int = 1) -> Standing:
+    def spend(self, who: str, rate: Rate, cost: int = 1) -> Balance:
         """Spend of a caller's allowance if one is left; what costs more is owed."""
         return self._spend(who, rate, cost, needed=1)
 
-    def owe(self, who: str, rate: Rate, cost: int) -> Standing:
+    def owe(self, who: str, rate: Rate, cost: int) -> Balance:
         """Spend what nobody can refuse any more: what turned out to cost more than was asked."""
         return self._spend(who, rate, cost, needed=_WHATEVER_IS_OWED)
 
-    def look(self, who: str, rate: Rate) -> Standing:
+    def look(self, who: str, rate: Rate) -> Balance:
         """How a caller's allowance stands."""
         return self._spend(who, rate, 0, needed=_WHATEVER_IS_OWED)
 
-    def _spend(self, who: str, rate: Rate, cost: int, *, needed: int) -> Standing:
+    def _spend(self, who: str, rate: Rate, cost: int, *, needed: int) -> Balance:
         now = self._monotonic()
         if now < self._away_until:
             return _unknown(rate)
@@ -89,7 +89,7 @@ class RateLimits:
             _log.warning("rate_limits.not_kept", error=error.detail)
             return _unknown(rate)
         remaining, full_in_ms, one_in_ms = map(whole, outcome.values)
-        return Standing(
+        return Balance(
             is_granted=outcome.name == "granted",
             rate=rate,
             remaining=remaining,
@@ -98,6 +98,6 @@ class RateLimits:
         )
 
 
-def _unknown(rate: Rate) -> Standing:
+def _unknown(rate: Rate) -> Balance:
     """As if nothing had been spent."""
-    return Standing(is_granted=True, rate=rate, remaining=rate.amount, full_in_ms=0, one_in_ms=0)
+    return Balance(is_granted=True, rate=rate, remaining=rate.amount, full_in_ms=0, one_in_ms=0)

@@ -21,8 +21,8 @@ def test_so_much_is_granted_and_then_no_more(rates: RateLimits) -> None:
     granted = [rates.spend("alice", HOURLY) for _ in range(10)]
     refused = rates.spend("alice", HOURLY)
 
-    assert [standing.remaining for standing in granted] == [*range(9, -1, -1)]
-    assert all(standing.is_granted for standing in granted)
+    assert [balance.remaining for balance in granted] == [*range(9, -1, -1)]
+    assert all(balance.is_granted for balance in granted)
     assert not refused.is_granted
     assert refused.remaining == 0
     assert 359_000 <= refused.one_in_ms <= 360_000
@@ -85,9 +85,9 @@ def test_an_allowance_leaves_when_it_is_full(broker: Broker, rates: RateLimits) 
 
 
 def test_callers_at_once_are_granted_exactly_the_allowance(rates: RateLimits) -> None:
-    standings = race(*[lambda: rates.spend("alice", HOURLY)] * 40)
+    balances = race(*[lambda: rates.spend("alice", HOURLY)] * 40)
 
-    assert sum(standing.is_granted for standing in standings) == 10
+    assert sum(balance.is_granted for balance in balances) == 10
 
 
 def test_a_clock_that_was_set_back_makes_nobody_wait_for_it(
@@ -105,10 +105,10 @@ def test_nobody_is_refused_while_the_server_is_away(broker: Broker) -> None:
     away = Redis(connect("redis://127.0.0.1:1/0"))
     rates = RateLimits(away, broker.keys)
 
-    standings = [rates.spend("alice", Rate(amount=1, period_ms=DAY_MS)) for _ in range(5)]
+    balances = [rates.spend("alice", Rate(amount=1, period_ms=DAY_MS)) for _ in range(5)]
 
-    assert all(standing.is_granted for standing in standings)
-    assert {standing.remaining for standing in standings} == {1}
+    assert all(balance.is_granted for balance in balances)
+    assert {balance.remaining for balance in balances} == {1}
 
 
 def test_the_server_is_asked_again_after_a_second(broker: Broker) -> None:
