@@ -32,10 +32,6 @@ _FETCH: Final = 50
 # Deliveries committed in one trip; a broadcast to thousands goes in several.
 _COMMIT: Final = 2_000
 
-# An RQ job costs a dozen trips, a message a fraction of one. So a drainer that has just been busy
-# listens for a moment before it leaves: under a steady stream one job serves hundreds of messages.
-_QUIET_SECONDS: Final = 0.005
-_POLL_SECONDS: Final = 0.001
 # A round costs five trips and four flushes to disk, whether it routes one message or hundreds. So
 # rounds that catch up with their senders keep this distance, in which more can come together; the
 # first one of a drainer does not wait.
@@ -109,14 +105,7 @@ class Router:
 
     def _rings(self, token: str, *, patiently: bool) -> list[Partition]:
         """The partitions that ring; none, after waiting for some, if this drainer has left."""
-        if not patiently:
-            return self._doorbell.answer(token)
-        quiet = time.monotonic() + _QUIET_SECONDS
-        while time.monotonic() < quiet:
-            if ringing := self._doorbell.answer(token):
-                return ringing
-            time.sleep(_POLL_SECONDS)
-        return self._doorbell.leave(token)
+        return self._doorbell.listen(token) if patiently else self._doorbell.answer(token)
 
     def _serve(self, turns: dict[Partition, None], token: str) -> int:
         """Route a batch of the first in turn, who then line up again if more is left in them."""
