@@ -101,6 +101,11 @@ def delivered(one: Delivered) -> DeliveredView:
     return view
 
 
+def unleased(one: Delivered) -> DeliveredView:
+    """The same for a recipient who finishes it by its answer, and needs no lease."""
+    return {**delivered(one), "lease": None}
+
+
 def lease(held: Lease) -> LeaseView:
     """The right to finish a delivery."""
     return {"token": held.token, "expires_at": rfc3339(held.expires_at)}

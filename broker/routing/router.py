@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -56,13 +56,18 @@ class Router:
         clock: Clock,
         *,
         supersede: Callable[[MessageId], None],
+        have_pushed: Callable[[Iterable[Partition]], None],
     ) -> None:
-        """`supersede` withdraws a routed message from all who do not hold it; safe to repeat."""
+        """`supersede` withdraws a routed message from all who do not hold it; safe to repeat.
+
+        `have_pushed` wakes who pushes to agents of these partitions; it never fails.
+        """
         self._store = store
         self._doorbell = doorbell
         self._sources = sources
         self._clock = clock
         self._supersede = supersede
+        self._have_pushed = have_pushed
 
     def drain(self) -> int:
         """Route until no partition has rung for a moment, a second at most; how many messages."""
@@ -138,9 +143,12 @@ class Router:
             if number:
                 # A large audience takes longer than one hold.
                 valid_until = self._store.hold(list(batches), token)
-            if not self._store.commit(deliveries, valid_until):
+            committed = self._store.commit(deliveries, valid_until)
+            if committed is None:
                 _log.warning("routing.commit_came_too_late", partitions=sorted(batches))
                 return {}
+            if committed.to_push:
+                self._have_pushed(committed.to_push)
         for message, _ in decisions:
             if message.supersedes:
                 # Its own inbox has seen to that; the other one may have gone to somebody else.
