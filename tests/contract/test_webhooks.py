@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.factory import create_app
 from broker.kernel.ids import AgentId
+from config.settings import ROOT
 from tests.conftest import MakeBroker, MakeSettings
 from tests.contract.conftest import Api
 from tests.contract.faces import Face, Http, WebSocket, each_face
 from tests.contract.websocket_server import Server, serving
+from tests.process.stations import free_port
 from tests.receivers import Receiver, Reply, receiving
 from tests.waiting import until
 
@@ -193,6 +201,51 @@ def test_a_webhook_shows_how_its_endpoint_fares(inner: Api, receiver: Receiver) 
     assert webhook["breaker"]["failures"] == 0
     receipts = inner.get(f"/messages/{identifier}/receipts").get_json()["receipts"]
     assert [one["status"] for one in receipts] == ["acknowledged"]
+
+
+def example() -> str:
+    """The receiver of docs/webhooks.md."""
+    found = re.search(r"```python\n(.*?)```", (ROOT / "docs/webhooks.md").read_text(), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+@contextmanager
+def example_running(directory: Path, port: int, secret: str) -> Iterator[Path]:
+    """Run it as its reader would; what it prints."""
+    script, output = directory / "receiver.py", directory / "output"
+    script.write_text(example())
+    with output.open("w") as stream:
+        process = subprocess.Popen(
+            [sys.executable, script, str(port)],
+            env=os.environ | {"WEBHOOK_SECRET": secret},
+            stdout=stream,
+            stderr=subprocess.DEVNULL,
+        )
+    try:
+        yield output
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_receiver_of_the_documentation_verifies(inner: Api, tmp_path: Path) -> None:
+    port = free_port()
+    secret = put(inner, f"http://127.0.0.1:{port}/hook")["secret"]
+
+    def tried() -> dict[str, Any]:
+        document: dict[str, Any] = inner.post("/agents/bob/webhook/test").get_json()
+        return document
+
+    with example_running(tmp_path, port, secret) as output:
+        until(lambda: tried()["delivered"], within=10, what="the receiver answers")
+        inner.send(body="please review PR 12")
+        inner.broker.pusher.push()
+        said = "alice says: please review PR 12"
+        until(lambda: said in output.read_text(), within=5, what="it says what came")
+        inner.post("/agents/bob/webhook/rotate-secret", {"overlap_seconds": 0})
+
+        assert tried()["answer"].startswith("401")
 
 
 # --- through every face -------------------------------------------------------------------------
