@@ -30,6 +30,7 @@ STATUS_OF: Final[dict[str, HTTPStatus]] = {
     "not_a_member": _S.FORBIDDEN,
     "dead_letter_not_found": _S.NOT_FOUND,
     "recurring_not_found": _S.NOT_FOUND,
+    "webhook_not_found": _S.NOT_FOUND,
     "discovery_not_found": _S.NOT_FOUND,
     "key_not_found": _S.NOT_FOUND,
     "invitation_not_found": _S.NOT_FOUND,

@@ -88,6 +88,11 @@ def _messages(snapshot: Snapshot) -> Iterator[Metric]:
         if "." in event:  # the others are the histogram's
             events.add_metric([event], count)
     yield events
+    yield _gauge(
+        "breakers_open",
+        "Destinations that failed too often and are given up for a while.",
+        snapshot.totals.get("breaker.opened", 0) - snapshot.totals.get("breaker.closed", 0),
+    )
     yield _latency(snapshot.latency)
 
 

@@ -11,6 +11,16 @@ from typing import Final
 
 import structlog
 
+from broker.delivery.breaker import BreakerPolicy
+from broker.delivery.client import WebhookClient
+from broker.delivery.dialler import AddressBook
+from broker.delivery.gone import Farewell
+from broker.delivery.posting import Posting
+from broker.delivery.push import Pushing
+from broker.delivery.pusher import Pusher
+from broker.delivery.store import WebhookStore
+from broker.delivery.webhook import WebhookPolicy
+from broker.delivery.webhooks import Webhooks
 from broker.directory.agents import Agents
 from broker.directory.discovery.discovery import Discovery, DiscoveryPolicy
 from broker.directory.roll import RollCall
@@ -47,7 +57,7 @@ from broker.messaging.withdrawal import Withdrawals
 from broker.operations.activity_store import ActivityStore
 from broker.operations.alerts import Alerts
 from broker.operations.monitor import Health
-from broker.operations.processes import Processes
+from broker.operations.processes import Processes, Role
 from broker.operations.readiness import Readiness
 from broker.operations.stats import Stats
 from broker.operations.store import OperationsStore, PresencePolicy
@@ -72,7 +82,7 @@ from broker.security.key_use import KeyUse
 from broker.security.rate_limits import RateLimits
 from broker.storage.bell_ringer import BellRinger
 from broker.storage.connection import Redis, connect, subscriber
-from broker.storage.doorbell import Doorbell
+from broker.storage.doorbell import DELIVERY_JOB, ROUTING_JOB, Doorbell
 from broker.storage.errands import Errands
 from broker.storage.keys import Keys
 from broker.storage.migrations import migrate
@@ -118,6 +128,8 @@ class Broker:
     settlement: Settlement
     recurring: RecurringMessages
     router: Router
+    webhooks: Webhooks
+    pusher: Pusher
     processes: Processes
     stats: Stats
     health: Health
@@ -204,6 +216,18 @@ def signed_tokens(settings: Settings) -> Iterator[Opener]:
     yield checked.opened_by
 
 
+def webhook_policy(settings: Settings) -> WebhookPolicy:
+    """What the settings say of webhooks, in the domain's units."""
+    return WebhookPolicy(
+        timeout_ms=seconds_to_ms(settings.webhook_timeout_seconds),
+        allow_private=settings.webhook_allow_private,
+        breaker=BreakerPolicy(
+            failures=settings.breaker_failures,
+            open_ms=seconds_to_ms(settings.breaker_open_seconds),
+        ),
+    )
+
+
 def build_broker(
     settings: Settings, *, clock: Clock = system_clock, answers_first: bool = False
 ) -> Broker:
@@ -218,7 +242,8 @@ def build_broker(
     keys = Keys(settings.namespace, settings.partitions)
     redis = Redis(partial(connect, settings.redis_url))
     jobs = Redis(connect(settings.jobs_redis_url or settings.redis_url))
-    doorbell = Doorbell(jobs, keys)
+    doorbell = Doorbell(jobs, keys, pool=Role.ROUTING, job=ROUTING_JOB)
+    delivery_doorbell = Doorbell(jobs, keys, pool=Role.DELIVERY, job=DELIVERY_JOB)
     records = RecordStore(redis, keys)
     outgoing = OutgoingStore(redis, keys, policy)
     inbox_store = InboxStore(redis, keys, policy)
@@ -238,7 +263,7 @@ def build_broker(
         offline_after_ms=seconds_to_ms(settings.offline_after_seconds),
         # The two contexts need each other; inboxes are not there yet.
         session_ended=lambda agent, silent_ms: inboxes.return_all(agent, silent_ms=silent_ms),
-        deleted=lambda agent: inboxes.bury_all(agent),  # noqa: PLW0108
+        deleted=lambda agent: (inboxes.bury_all(agent), webhook_store.remove(agent)),
         admission_changed=admissions.forget,
     )
     conversations = Conversations(ConversationStore(redis, keys), records, inbox_store, clock)
@@ -248,6 +273,7 @@ def build_broker(
     offers = Offers(claim_store, inbox_store)
     claim_ends = ClaimEnds(claim_store, inbox_store, offers)
     inboxes = Inboxes(records, inbox_store, policy, arrivals, refusals=refusals, offers=offers)
+    webhook_store = WebhookStore(redis, keys, activity_cap=policy.activity_cap)
     withdrawals = Withdrawals(records, outgoing, inbox_store, visibility, clock)
     dead_letters = DeadLetters(records, inbox_store, policy)
     queue = MessageQueue(
@@ -275,6 +301,12 @@ def build_broker(
         ),
     )
     stats = Stats(measurements, processes)
+    webhook_rules = webhook_policy(settings)
+    addresses = AddressBook(allow_private=webhook_rules.allow_private)
+    posting = Posting(WebhookClient(addresses), webhook_rules, clock)
+    webhooks = Webhooks(
+        webhook_store, agents, posting, addresses, policy=webhook_rules, clock=clock
+    )
     return Broker(
         keys=keys,
         redis=redis,
@@ -354,6 +386,22 @@ def build_broker(
             ),
             clock,
             supersede=withdrawals.supersede,
+            have_pushed=delivery_doorbell.ring,
+        ),
+        webhooks=webhooks,
+        pusher=Pusher(
+            webhook_store,
+            delivery_doorbell,
+            Pushing(
+                webhook_store,
+                inboxes,
+                posting,
+                webhook_rules,
+                max_lease_ms=policy.max_lease_ms,
+                gone=Farewell(webhooks, queue.send),
+                clock=clock,
+            ),
+            clock,
         ),
         processes=processes,
         stats=stats,

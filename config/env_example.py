@@ -32,6 +32,8 @@ def _text(default: object) -> str:
             return ""
         case Path():
             return f"./{default.relative_to(ROOT)}"
+        case bool():
+            return str(default).lower()
         case float() | int():
             return f"{default:.12g}"
         case _:

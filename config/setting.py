@@ -82,6 +82,20 @@ def count(default: int, about: str, *, least: int, most: int) -> Any:
     return _field(default, about, legal, lambda env, name: env.int(name, validate=check), name=None)
 
 
+def flag(about: str) -> Any:
+    """Declare something that is off unless it is turned on."""
+    legal = "true or false"
+
+    def check(value: str) -> None:
+        if value.lower() not in {"true", "false"}:
+            raise ValidationError(f"must be {legal}")
+
+    def read(env: Env, name: str) -> bool:
+        return (env.str(name, validate=check) or "").lower() == "true"
+
+    return _field(False, about, legal, read)  # noqa: FBT003 - the default of a field
+
+
 def choice(default: str | None, about: str, *, of: tuple[str, ...]) -> Any:
     """Declare one word out of a few."""
     legal = " or ".join(of)

@@ -166,6 +166,19 @@ class Settings:
         7 * DAY_SECONDS, "How long a dead letter is kept."
     )
 
+    webhook_allow_private: bool = declare.flag(
+        "Whether webhooks may go to loopback and private addresses, and without TLS."
+    )
+    webhook_timeout_seconds: float = declare.seconds(
+        15, "How long an endpoint may take to answer when its agent says nothing.", most=60
+    )
+    breaker_failures: int = declare.count(
+        5, "Failures in a row after which a destination is given up for a while.", least=1, most=100
+    )
+    breaker_open_seconds: float = declare.seconds(
+        60, "How long it is given up; then one attempt decides whether it is tried again."
+    )
+
     stale_after_seconds: float = declare.seconds(
         90, "Silence after which an agent counts as stale."
     )

@@ -24,6 +24,10 @@ class Recurrence:
 SCHEDULE: Final = (
     # Rings for partitions with messages that nobody routes.
     Recurrence(name="routing.sweep", every_seconds=1, pool="routing", job="workers.routing.sweep"),
+    # Pushes what waits for a retry, and what nobody rang for.
+    Recurrence(
+        name="delivery.sweep", every_seconds=1, pool="delivery", job="workers.delivery.sweep"
+    ),
     # Ends leases, waits and lives whose time has come.
     Recurrence(name="retry.sweep", every_seconds=1, pool="retry", job="workers.retry.sweep"),
     # Notes which agents have fallen silent.

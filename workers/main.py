@@ -38,7 +38,10 @@ POOLS: Final[Mapping[Role, type[PoolWorker]]] = {
 WITHOUT_JOBS: Final[Mapping[Role, Callable[[], None]]] = {
     Role.ROUTING: routing.drain_unrung,
     Role.RETRY: retry.sweep,
+    Role.DELIVERY: delivery.sweep,
 }
+# What goes on in a process after the jobs that began it.
+ENDINGS: Final[Mapping[Role, Callable[[], None]]] = {Role.DELIVERY: delivery.stop}
 # RQ imports a job's module when the first job names it; these are there before.
 JOBS: Final = (delivery, execution, retry, routing)
 
@@ -93,6 +96,7 @@ def run(role: Role, settings: Settings) -> None:
         if station.broker().prepare_patiently(shift.ending):
             with station.broker().processes.heartbeat(role):
                 shift.work(role, settings, station.broker().keys.jobs_queue(role))
+                _end_what_goes_on(role)
     except DataVersionError as error:
         sys.exit(error.detail)
     _log.info("worker.stopped", pool=role)
@@ -141,6 +145,15 @@ class Shift:
             self._worker.kill_horse()
         else:
             os._exit(0)
+
+
+def _end_what_goes_on(role: Role) -> None:
+    if role not in ENDINGS:
+        return
+    try:
+        ENDINGS[role]()
+    except StorageUnavailableError as error:
+        _log.warning("worker.ended_without_redis", error=error.detail)
 
 
 def _go_on_without_jobs(role: Role) -> None:

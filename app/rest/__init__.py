@@ -26,6 +26,7 @@ from app.rest.recurring import recurring
 from app.rest.threads import threads
 from app.rest.tickets import tickets
 from app.rest.watching import watching
+from app.rest.webhooks import webhooks
 
 PREFIX: Final = "/api/v1"
 OTHER_PREFIXES: Final = {"under_api": "/api", "at_root": ""}
@@ -43,6 +44,7 @@ RESOURCES: Final[tuple[APIBlueprint, ...]] = (
     dead_letters,
     recurring,
     discovery,
+    webhooks,
     operations,
     keys,
     invitations,

@@ -30,11 +30,12 @@ from app.schemas.deliveries import (
     Rejection,
     StateView,
 )
-from app.schemas.messages import delivered, moment
+from app.schemas.messages import moment
 from app.standing import Standing
 from broker.kernel.clock import rfc3339
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, MessageId
+from broker.messaging.wire import delivered
 
 inboxes = APIBlueprint("inboxes", __name__)
 

@@ -7,12 +7,12 @@ from typing import Any, Final, TypedDict
 
 from app.schemas.deliveries import Done, Read, epoch_field, token_field
 from app.schemas.fields import Duration, agent_id_field
-from app.schemas.messages import DeliveredView, LeaseView, delivered, lease
 from app.schemas.shape import Shape
 from broker.kernel.clock import rfc3339
 from broker.kernel.ids import MessageId
 from broker.messaging.claim_store import Claim
 from broker.messaging.delivery import Delivered
+from broker.messaging.wire import DeliveredView, LeaseView, delivered, lease
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,10 +21,10 @@ from app.schemas.fields import (
     message_id_field,
 )
 from app.schemas.kinds import Kind
-from app.schemas.messages import DeliveredView, LeaseView
 from app.schemas.shape import QueryShape, Shape
 from broker.kernel.ids import AgentId, LeaseToken
 from broker.messaging.delivery import Acknowledgement, Wanted
+from broker.messaging.wire import DeliveredView, LeaseView
 
 MAX_WAIT_SECONDS: Final = 60
 _MAX_AT_ONCE: Final = 1000

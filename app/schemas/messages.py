@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NotRequired, TypedDict
-
-import msgspec
+from typing import Any, Final, TypedDict
 
 from app.schemas.fields import (
     AnyJson,
@@ -21,14 +19,14 @@ from app.schemas.fields import (
     message_id_field,
 )
 from app.schemas.shape import HeaderShape, Shape
-from app.schemas.targets import Targets, TargetsView, targets_view
+from app.schemas.targets import Targets
 from broker.kernel.clock import rfc3339
 from broker.kernel.errors import FieldProblem
-from broker.kernel.priority import display
-from broker.messaging.delivery import Delivered, Lease, Receipt
-from broker.messaging.message import BROADCAST, Draft, JsonText, Message, Strategy
+from broker.messaging.delivery import Receipt
+from broker.messaging.message import BROADCAST, Draft, Message, Strategy
 from broker.messaging.queue import Accepted
 from broker.messaging.receipts import Listed
+from broker.messaging.wire import SaidView, said
 
 
 class SendShape(Shape[Draft]):
@@ -110,48 +108,6 @@ class AcceptedView(TypedDict):
     accepted_at: str
 
 
-class LeaseView(TypedDict):
-    """The right to finish a delivery, fenced by its token."""
-
-    token: str
-    expires_at: str
-
-
-JsonView = msgspec.Raw | None
-
-SaidView = TypedDict(
-    "SaidView",
-    {
-        "from": str,
-        "to": TargetsView,
-        "kind": str,
-        "priority": str | int,
-        "subject": str | None,
-        "body": str | None,
-        "payload": JsonView,
-        "meta": JsonView,
-        "channel": str | None,
-    },
-)
-"""What every message says; in this form, because `from` is a word of Python."""
-
-
-class DeliveredView(SaidView):
-    """A message as its recipient gets it."""
-
-    id: str
-    thread_id: str
-    reply_to: str | None
-    created_at: str
-    expires_at: str
-    attempt: int
-    lease: LeaseView | None
-    correlation_id: NotRequired[str]
-    expects_reply: NotRequired[bool]
-    timeout_at: NotRequired[str]
-    claimable: NotRequired[bool]
-
-
 class ContentsView(SaidView):
     """A message as its sender and operators see it."""
 
@@ -196,35 +152,6 @@ def accepted(result: Accepted) -> AcceptedView:
     }
 
 
-def delivered(one: Delivered) -> DeliveredView:
-    """A message as its recipient gets it; encode with `msgspec.json`: JSON stays as it came."""
-    message = one.message
-    view: DeliveredView = {
-        "id": message.id,
-        **_said(message),  # type: ignore[typeddict-item] # it has neither of the optional keys
-        "thread_id": message.thread,
-        "reply_to": message.reply_to,
-        "created_at": rfc3339(message.created_at),
-        "expires_at": rfc3339(message.expires_at),
-        "attempt": one.attempt,
-        "lease": None if one.lease is None else lease(one.lease),
-    }
-    if message.correlation_id is not None:
-        view["correlation_id"] = message.correlation_id
-    if message.expects_reply:
-        view["expects_reply"] = True
-    if message.timeout_at is not None:
-        view["timeout_at"] = rfc3339(message.timeout_at)
-    if message.claimable:
-        view["claimable"] = True
-    return view
-
-
-def lease(held: Lease) -> LeaseView:
-    """The right to finish a delivery."""
-    return {"token": held.token, "expires_at": rfc3339(held.expires_at)}
-
-
 def listed(one: Listed) -> MessageView:
     """A message as its sender and operators see it; encode with `msgspec.json`."""
     return {**contents(one.message), "status": one.state.value}
@@ -234,7 +161,7 @@ def contents(message: Message) -> ContentsView:
     """What a message says, to whom and until when; encode with `msgspec.json`."""
     return {
         "id": message.id,
-        **_said(message),
+        **said(message),
         "thread_id": message.thread,
         "reply_to": message.reply_to,
         "correlation_id": message.correlation_id,
@@ -263,22 +190,3 @@ def receipt(one: Receipt) -> ReceiptView:
 def moment(milliseconds: int | None) -> str | None:
     """A time for people and programs, null for not yet."""
     return None if milliseconds is None else rfc3339(milliseconds)
-
-
-def _said(message: Message) -> SaidView:
-    return {
-        "from": message.sender,
-        "to": targets_view(message.to),
-        "kind": message.kind,
-        "priority": display(message.priority),
-        "subject": message.subject,
-        "body": message.body,
-        "payload": raw_json(message.payload),
-        "meta": raw_json(message.meta),
-        "channel": message.channel,
-    }
-
-
-def raw_json(text: JsonText | None) -> JsonView:
-    """JSON as it came; encode with `msgspec.json`."""
-    return None if text is None else msgspec.Raw(text)

@@ -9,9 +9,8 @@ import msgspec
 
 from app.schemas.fields import Choice, Line, Moment, Whole, agent_id_field, recurring_id_field
 from app.schemas.lists import page_limit
-from app.schemas.messages import SaidView, SendShape, moment
+from app.schemas.messages import SendShape, moment
 from app.schemas.shape import QueryShape, Shape
-from app.schemas.targets import targets_view
 from broker.kernel.clock import rfc3339
 from broker.kernel.ids import RecurringId
 from broker.kernel.priority import display
@@ -20,6 +19,7 @@ from broker.messaging.recurrence import CatchUp
 from broker.messaging.recurring import RecurringRequest
 from broker.messaging.recurring_definition import Recurring, RecurringFilter, RecurringState
 from broker.messaging.recurring_store import TurnRecord
+from broker.messaging.wire import SaidView, targets_view
 
 _PAGE: Final = 100
 _TIMES: Final = 10

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Final, Unpack
+from typing import Final, Unpack
 
-import msgspec
 from marshmallow import ValidationError
 
 from app.schemas.fields import each, json_text, one_line
 from app.schemas.kinds import Kind, Options
-from broker.routing.targets import MAX_LEAVES, MAX_NAME
+from broker.messaging.message import MAX_NAME
 
 MAX_RECIPIENTS: Final = 1000
 _MAX_SELECTOR_BYTES: Final = 65_536
-
-_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
-_Parts = Annotated["list[_Text | Selector]", msgspec.Meta(min_length=1, max_length=MAX_LEAVES)]
-
-
-class Selector(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    rename={"none_of": "not"},
-):
-    """Agents in each of all_of, in any of any_of, and in none of not."""
-
-    all_of: _Parts | msgspec.UnsetType = msgspec.UNSET
-    any_of: _Parts | msgspec.UnsetType = msgspec.UNSET
-    none_of: _Parts | msgspec.UnsetType = msgspec.UNSET
-
-
-TargetView = str | Selector
-TargetsView = TargetView | list[TargetView]
 
 _target_schema: Final = {
     "oneOf": [
@@ -68,12 +44,6 @@ class Targets(Kind[tuple[str, ...]]):
         return each(value, _target)
 
 
-def targets_view(to: Sequence[str]) -> TargetsView:
-    """Targets as they were sent: one by itself, several as a list."""
-    views = [_view(target) for target in to]
-    return views[0] if len(views) == 1 else views
-
-
 def _target(value: object) -> str:
     if isinstance(value, dict):
         text = json_text(value)
@@ -85,7 +55,3 @@ def _target(value: object) -> str:
     if value.startswith("{"):
         raise ValidationError("must be an object where it is a selector, not its text")
     return one_line(value, least=1, most=MAX_NAME)
-
-
-def _view(target: str) -> TargetView:
-    return msgspec.json.decode(target, type=Selector) if target.startswith("{") else target

@@ -25,20 +25,18 @@ from app.schemas.lists import page_limit
 from app.schemas.messages import (
     AcceptedView,
     ContentsView,
-    JsonView,
     SendShape,
     accepted,
     contents,
     moment,
-    raw_json,
 )
 from app.schemas.shape import QueryShape, Shape
-from app.schemas.targets import TargetsView
 from broker.kernel.clock import rfc3339
 from broker.kernel.ids import MESSAGE_ID_PATTERN, MessageId
 from broker.messaging.message import Draft
 from broker.messaging.queue import Accepted
 from broker.messaging.ticket import OwedTicket, Reply, Response, Ticket
+from broker.messaging.wire import JsonView, TargetsView, raw_json
 
 _PAGE: Final = 100
 _WAIT_SECONDS: Final = 30

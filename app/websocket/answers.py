@@ -10,7 +10,7 @@ from typing import Any, Final
 from app.errors import MalformedError, problem, wait_seconds
 from app.schemas import messages
 from app.schemas.deliveries import ExtendedView, RejectedView, StateView
-from app.schemas.messages import LeaseView, moment
+from app.schemas.messages import moment
 from app.schemas.tickets import responded
 from app.websocket import frames
 from app.websocket.claims import NOT_TO_BE_HAD, ClaimAnswers
@@ -41,6 +41,7 @@ from broker.kernel.events import DeliveryState
 from broker.messaging.delivery import Acknowledgement
 from broker.messaging.message import Draft
 from broker.messaging.ticket import Response
+from broker.messaging.wire import LeaseView
 from broker.wiring import Broker
 
 Answer = dict[str, Any]

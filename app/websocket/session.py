@@ -12,7 +12,6 @@ import structlog
 from simple_websocket import ConnectionClosed
 
 from app.json_document import encoded
-from app.schemas import messages
 from app.websocket.answers import Answer, Answers, refusal, tied_to
 from app.websocket.channel import Channel
 from app.websocket.client import Client
@@ -20,6 +19,7 @@ from app.websocket.connections import Connections
 from app.websocket.endings import FAILED, Ending, ending_by
 from broker.kernel.clock import system_clock
 from broker.kernel.errors import BrokerError, StaleEpochError, StorageUnavailableError
+from broker.messaging import wire
 from broker.messaging.delivery import Acknowledgement, Delivered, Wanted
 from broker.wiring import Broker
 
@@ -271,7 +271,7 @@ class Session:
             if one.lease:
                 self._client.window.push(one.lease, kept=self._client.instance_id is not None)
         for one in delivered:
-            self._send({"type": "message", "message": messages.delivered(one)})
+            self._send({"type": "message", "message": wire.delivered(one)})
 
     def _send(self, frame: Answer) -> None:
         self._channel.send(encoded(frame).decode())

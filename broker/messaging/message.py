@@ -13,6 +13,10 @@ from broker.kernel.priority import NORMAL
 
 BROADCAST: Final = "broadcast"
 """The target that means everyone (SPEC M14)."""
+MAX_NAME: Final = 256
+"""The longest target that is no selector, in characters."""
+MAX_LEAVES: Final = 100
+"""How many targets the selectors of one message may hold in all."""
 
 JsonText = bytes
 """JSON as it came, UTF-8: kept as text, so that large numbers and key order survive."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -32,10 +32,6 @@ _FETCH: Final = 50
 # Deliveries committed in one trip; a broadcast to thousands goes in several.
 _COMMIT: Final = 2_000
 
-# An RQ job costs a dozen trips, a message a fraction of one. So a drainer that has just been busy
-# listens for a moment before it leaves: under a steady stream one job serves hundreds of messages.
-_QUIET_SECONDS: Final = 0.005
-_POLL_SECONDS: Final = 0.001
 # A round costs five trips and four flushes to disk, whether it routes one message or hundreds. So
 # rounds that catch up with their senders keep this distance, in which more can come together; the
 # first one of a drainer does not wait.
@@ -60,13 +56,18 @@ class Router:
         clock: Clock,
         *,
         supersede: Callable[[MessageId], None],
+        have_pushed: Callable[[Iterable[Partition]], None],
     ) -> None:
-        """`supersede` withdraws a routed message from all who do not hold it; safe to repeat."""
+        """`supersede` withdraws a routed message from all who do not hold it; safe to repeat.
+
+        `have_pushed` wakes who pushes to agents of these partitions; it never fails.
+        """
         self._store = store
         self._doorbell = doorbell
         self._sources = sources
         self._clock = clock
         self._supersede = supersede
+        self._have_pushed = have_pushed
 
     def drain(self) -> int:
         """Route until no partition has rung for a moment, a second at most; how many messages."""
@@ -109,14 +110,7 @@ class Router:
 
     def _rings(self, token: str, *, patiently: bool) -> list[Partition]:
         """The partitions that ring; none, after waiting for some, if this drainer has left."""
-        if not patiently:
-            return self._doorbell.answer(token)
-        quiet = time.monotonic() + _QUIET_SECONDS
-        while time.monotonic() < quiet:
-            if ringing := self._doorbell.answer(token):
-                return ringing
-            time.sleep(_POLL_SECONDS)
-        return self._doorbell.leave(token)
+        return self._doorbell.listen(token) if patiently else self._doorbell.answer(token)
 
     def _serve(self, turns: dict[Partition, None], token: str) -> int:
         """Route a batch of the first in turn, who then line up again if more is left in them."""
@@ -149,9 +143,12 @@ class Router:
             if number:
                 # A large audience takes longer than one hold.
                 valid_until = self._store.hold(list(batches), token)
-            if not self._store.commit(deliveries, valid_until):
+            committed = self._store.commit(deliveries, valid_until)
+            if committed is None:
                 _log.warning("routing.commit_came_too_late", partitions=sorted(batches))
                 return {}
+            if committed.to_push:
+                self._have_pushed(committed.to_push)
         for message, _ in decisions:
             if message.supersedes:
                 # Its own inbox has seen to that; the other one may have gone to somebody else.

@@ -56,6 +56,13 @@ class Batch:
     valid_until: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Committed:
+    """Messages stand in their inboxes; in these partitions some are to be pushed from there."""
+
+    to_push: frozenset[Partition]
+
+
 class RoutingStore:
     """Transitions of routing; each is one Lua file of `routing/lua`."""
 
@@ -159,8 +166,8 @@ class RoutingStore:
         self,
         deliveries: Mapping[Partition, Mapping[AgentId, Sequence[tuple[Envelope, bool]]]],
         valid_until: int,
-    ) -> bool:
-        """Put messages into inboxes, one call a partition; False when it came too late.
+    ) -> Committed | None:
+        """Put messages into inboxes, one call a partition; None when it came too late.
 
         Each delivery is an envelope and whether its place was promised.
         """
@@ -170,7 +177,15 @@ class RoutingStore:
                 for partition, by_agent in deliveries.items()
             ]
         )
-        return all(outcome.name == "committed" for outcome in outcomes)
+        if any(outcome.name != "committed" for outcome in outcomes):
+            return None
+        return Committed(
+            to_push=frozenset(
+                partition
+                for partition, outcome in zip(deliveries, outcomes, strict=True)
+                if outcome.values[0]
+            )
+        )
 
     def _commit_call(
         self,

@@ -23,14 +23,10 @@ import msgspec
 
 from broker.kernel.errors import FieldProblem, InvalidFieldsError
 from broker.kernel.ids import AGENT_ID_PATTERN, AgentId
-from broker.messaging.message import BROADCAST
+from broker.messaging.message import BROADCAST, MAX_LEAVES, MAX_NAME
 
 MAX_DEPTH: Final = 8
 """How deeply selectors may be nested."""
-MAX_LEAVES: Final = 100
-"""How many targets the selectors of one message may hold in all."""
-MAX_NAME: Final = 256
-"""The longest target that is no selector, in characters."""
 
 _AUTO: Final = "auto"
 _RESERVED: Final = frozenset({_AUTO, BROADCAST})

@@ -339,6 +339,28 @@ class Keys:
         """How many messages to these targets were handed out in turn (round_robin)."""
         return f"{self._of_agent(targets)}turns:{self._digest(targets)}"
 
+    # --- pushing ----------------------------------------------------------------------------
+
+    @_key(type="hash", lifetime="until deleted", owner="delivery")
+    def webhook(self, agent: AgentId) -> str:
+        """An agent's webhook: definition (JSON), secrets, last success and failure, who pushes."""
+        return f"{self._of_agent(agent)}webhook:{agent}"
+
+    @_key(type="zset", lifetime="permanent", owner="delivery")
+    def webhooks(self, partition: Partition) -> str:
+        """Agents whose webhook is on, by the moment in ms before which nothing is pushed."""
+        return f"{self._tags[partition]}webhooks"
+
+    @_key(type="string", lifetime="2.5 s, renewed while it pushes", owner="delivery")
+    def pusher(self, agent: AgentId) -> str:
+        """The token of who pushes to this agent."""
+        return f"{self._of_agent(agent)}pusher:{agent}"
+
+    @_key(type="hash", lifetime="until the destination works or is deleted", owner="delivery")
+    def breaker(self, transport: str, agent: AgentId) -> str:
+        """A destination that fails: failures in a row, and since when in ms it is given up."""
+        return f"{self._of_agent(agent)}breaker:{transport}:{agent}"
+
     # --- recurring messages -----------------------------------------------------------------
 
     @_key(
@@ -462,14 +484,14 @@ class Keys:
     # --- on the jobs server -----------------------------------------------------------------
 
     @_key(type="set", lifetime="permanent", owner="storage")
-    def ringing(self) -> str:
-        """Partitions that a routing worker is asked to drain."""
-        return f"{self._station}ringing"
+    def ringing(self, pool: str) -> str:
+        """Partitions that a worker of this pool is asked to drain."""
+        return f"{self._station}ringing:{pool}"
 
     @_key(type="string", lifetime="1 s", owner="storage")
-    def routing_job(self) -> str:
-        """Set while a routing job is on its way (`sent`) or a drainer listens (its token)."""
-        return f"{self._station}routing_job"
+    def doorbell_job(self, pool: str) -> str:
+        """Set while a job for the rings is on its way (`sent`) or a drainer listens (its token)."""
+        return f"{self._station}doorbell_job:{pool}"
 
     def jobs_queue(self, role: str) -> str:
         """The name of the RQ queue of a worker pool."""

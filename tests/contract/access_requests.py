@@ -130,6 +130,10 @@ def _direct_history(at: Scene) -> Ask:
     return Ask(path={"agent_id": at.agent, "other_id": at.partner}, mark=message)
 
 
+def _of_webhook(at: Scene) -> Ask:
+    return Ask(path={"agent_id": at.webhook()})
+
+
 REQUESTS: Final[dict[str, Prepare]] = {
     # messages
     "sendMessage": _from_agent(),
@@ -210,6 +214,12 @@ REQUESTS: Final[dict[str, Prepare]] = {
     "findInvitations": _plain(),
     "getInvitation": lambda at: Ask(path={"invitation_id": at.invitation()}),
     "revokeInvitation": lambda at: Ask(path={"invitation_id": at.invitation()}),
+    # webhooks
+    "setWebhook": _of_agent(url="https://8.8.8.8/hook"),
+    "getWebhook": _of_webhook,
+    "removeWebhook": _of_webhook,
+    "rotateWebhookSecret": _of_webhook,
+    "testWebhook": _of_webhook,
     # discovery
     "getDiscovery": _plain(),
     "scanForAgents": _plain(),

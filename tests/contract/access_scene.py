@@ -9,6 +9,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.access import Caller
+from broker.delivery.signature import new_secret
+from broker.delivery.webhook import WebhookDefinition
 from broker.kernel.ids import (
     AgentId,
     ChannelId,
@@ -121,6 +123,12 @@ class Scene:
         """An invitation that an admin made."""
         wanted = NewInvitation(pattern="*", uses=1, expires_in_ms=HOUR_MS)
         return self.broker.identity.invitations.create(wanted, created_by="test").invitation.id
+
+    def webhook(self) -> AgentId:
+        """The agent, with a webhook that leads to where the station would not post."""
+        agent, definition = AgentId(self.agent), WebhookDefinition(url="https://127.0.0.1/hook")
+        self.broker.webhooks._store.put(agent, definition, new_secret(), 0)
+        return agent
 
     # --- trying -----------------------------------------------------------------------------
 

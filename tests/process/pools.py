@@ -24,6 +24,7 @@ STOP_SECONDS = 15
 
 SWEEPS = {
     "workers.routing.sweep": Role.ROUTING,
+    "workers.delivery.sweep": Role.DELIVERY,
     "workers.retry.sweep": Role.RETRY,
     "workers.retry.reap": Role.RETRY,
 }
@@ -49,6 +50,7 @@ class Pools:
             "WAYSTATION_NAMESPACE": self.settings.namespace,
             "WAYSTATION_PARTITIONS": str(self.settings.partitions),
             "WAYSTATION_DATA_DIR": str(self.directory),
+            "WAYSTATION_WEBHOOK_ALLOW_PRIVATE": str(self.settings.webhook_allow_private),
         }
 
     @property

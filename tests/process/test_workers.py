@@ -25,7 +25,7 @@ from tests.waiting import until
 POOLS = (Role.ROUTING, Role.DELIVERY, Role.RETRY, Role.EXECUTION)
 PINGS = {
     Role.ROUTING: "workers.routing.drain",
-    Role.DELIVERY: "workers.delivery.ping",
+    Role.DELIVERY: "workers.delivery.push",
     Role.RETRY: "workers.retry.sweep",
     Role.EXECUTION: "workers.execution.ping",
 }

@@ -79,7 +79,8 @@ class Stage:
         store, recipient = self.routing_store(), AgentId(to)
         messages = [(message, True) for message in store.envelopes(batch.ids).values()]
         partition = self.broker.keys.partition_for(recipient)
-        return store.commit({partition: {recipient: messages}}, batch.valid_until)
+        committed = store.commit({partition: {recipient: messages}}, batch.valid_until)
+        return committed is not None
 
     def forget_drainer(self, sender: str = "alice") -> None:
         """As if the hold of a dead routing worker had ended."""

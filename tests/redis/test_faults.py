@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from broker.delivery.webhook import WebhookDefinition
 from broker.kernel.errors import StorageFullError, StorageUnavailableError
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId
@@ -12,8 +13,10 @@ from broker.messaging.queue import Accepted
 from broker.messaging.ticket import TicketState
 from broker.wiring import build_broker
 from tests.conftest import MakeSettings, RedisUnderTest
+from tests.receivers import Reply, receiving
 from tests.redis.servers import Server, binary_for, running
 from tests.redis.stage import Stage, ids, token
+from tests.waiting import until
 
 BOB = AgentId("bob")
 
@@ -29,7 +32,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 @pytest.fixture
 def own_stage(server: Server, settings: MakeSettings) -> Iterator[Stage]:
     """A stage on that server."""
-    chosen = settings(redis_url=server.url, jobs_redis_url=server.url)
+    chosen = settings(redis_url=server.url, jobs_redis_url=server.url, webhook_allow_private=True)
     stage = Stage(broker=build_broker(chosen), settings=chosen)
     stage.broker.prepare()
     stage.register("alice", "bob", "carol")
@@ -185,6 +188,24 @@ def test_without_memory_time_still_passes(own_stage: Stage, server: Server) -> N
     assert own_stage.inbox() == [returning]
     assert own_stage.state(expiring) is DeliveryState.EXPIRED
     assert own_stage.state(held) is DeliveryState.LEASED
+
+
+def test_without_memory_webhooks_are_still_pushed_to(own_stage: Stage, server: Server) -> None:
+    with receiving() as receiver:
+        own_stage.broker.webhooks.set(BOB, WebhookDefinition(url=receiver.url))
+        failing, passing = own_stage.deliver(), own_stage.deliver()
+        receiver.behaviour = lambda got: Reply(status=500 if got.id == failing else 204)
+        exhaust_memory(server)
+
+        own_stage.broker.pusher.sweep()
+        until(
+            lambda: own_stage.state(passing) is DeliveryState.ACKNOWLEDGED,
+            within=5,
+            what="it is pushed",
+        )
+        own_stage.broker.pusher.stop(10)
+
+    assert own_stage.state(failing) is DeliveryState.WAITING
 
 
 def test_what_was_accepted_is_still_there_after_kill_9(own_stage: Stage, server: Server) -> None:

@@ -9,6 +9,7 @@ from broker.kernel.ids import AgentId, Partition
 from broker.messaging.message import Strategy
 from broker.messaging.queue import Accepted
 from broker.messaging.receipts import Listing
+from broker.routing.store import Committed
 from broker.storage.scripts import Call
 from tests.redis.conftest import MakeStage
 from tests.redis.stage import Stage
@@ -60,7 +61,9 @@ def test_messages_to_a_thousand_are_routed_a_few_at_a_time(
     store, carried = stage.broker.router._store, []
     commit = store.commit
 
-    def noted(deliveries: Mapping[Partition, Mapping[AgentId, Sequence[Any]]], *rest: Any) -> bool:
+    def noted(
+        deliveries: Mapping[Partition, Mapping[AgentId, Sequence[Any]]], *rest: Any
+    ) -> Committed | None:
         inboxes = [inbox for by_agent in deliveries.values() for inbox in by_agent.values()]
         carried.append(sum(map(len, inboxes)))
         return commit(deliveries, *rest)

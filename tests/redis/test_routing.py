@@ -8,7 +8,7 @@ from typing import Any
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, Partition
 from broker.kernel.priority import PRIORITY_NAMES
-from broker.routing.store import Batch
+from broker.routing.store import Batch, Committed
 from tests.redis.conftest import MakeStage
 from tests.redis.racing import race
 from tests.redis.stage import Stage, ids
@@ -224,7 +224,7 @@ def test_routing_that_takes_longer_than_a_hold_still_gets_done(make_stage: MakeS
     store = stage.broker.router._store
     commit, commits = store.commit, []
 
-    def commit_slowly(*arguments: Any) -> bool:
+    def commit_slowly(*arguments: Any) -> Committed | None:
         commits.append(arguments)
         threading.Event().wait(0.7)
         assert len(commits) < 10

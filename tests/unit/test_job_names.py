@@ -5,7 +5,7 @@ import inspect
 import pytest
 from rq.utils import import_attribute
 
-from broker.storage.doorbell import ROUTING_JOB
+from broker.storage.doorbell import DELIVERY_JOB, ROUTING_JOB
 
 NAMES = (
     "workers.routing.drain",
@@ -15,7 +15,8 @@ NAMES = (
     "workers.retry.trim",
     "workers.retry.sample_counters",
     "workers.retry.check_health",
-    "workers.delivery.ping",
+    "workers.delivery.push",
+    "workers.delivery.sweep",
     "workers.execution.ping",
     "workers.execution.discover",
 )
@@ -29,5 +30,6 @@ def test_a_job_is_found_under_its_name_and_needs_nothing_but_ids(name: str) -> N
     assert all(parameter.annotation is str for parameter in parameters)
 
 
-def test_the_doorbell_sends_the_job_that_drains() -> None:
+def test_the_doorbells_send_the_jobs_that_drain() -> None:
     assert ROUTING_JOB == "workers.routing.drain"
+    assert DELIVERY_JOB == "workers.delivery.push"

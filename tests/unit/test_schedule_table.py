@@ -14,6 +14,7 @@ def test_the_table_is_as_agreed_with_the_workers() -> None:
 
     assert table == {
         "routing.sweep": (1, "routing", "workers.routing.sweep"),
+        "delivery.sweep": (1, "delivery", "workers.delivery.sweep"),
         "retry.sweep": (1, "retry", "workers.retry.sweep"),
         "retry.reap": (5, "retry", "workers.retry.reap"),
         "retry.trim": (60, "retry", "workers.retry.trim"),

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from broker.kernel.errors import FieldProblem, InvalidFieldsError
+from broker.messaging.message import MAX_LEAVES
 from broker.routing.targets import (
     MAX_DEPTH,
-    MAX_LEAVES,
     Everyone,
     Group,
     GroupKind,

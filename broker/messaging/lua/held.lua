@@ -21,5 +21,5 @@ table.sort(found, function(one, other) return one[1] < other[1] end)
 
 local leases = {}
 for index, entry in ipairs(found) do leases[index] = { unpack(entry, 2) } end
-touch_session()
+if holder ~= PUSHER then touch_session() end
 return { 'held', cmsgpack.pack(leases) }

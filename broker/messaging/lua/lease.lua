@@ -63,5 +63,5 @@ if #ids > 0 then
 end
 publish_events()
 publish_latency(counters)
-touch_session()
+if holder ~= PUSHER then touch_session() end
 return { 'leased', cmsgpack.pack(leases) }

@@ -37,5 +37,5 @@ else
   outcome = { 'waiting', now + delay }
 end
 publish_events()
-touch_session()
+if delivery[HOLDER] ~= PUSHER then touch_session() end
 return outcome

@@ -1,5 +1,6 @@
 -- Put routed messages into the inboxes of one partition.
 -- outcomes: committed, late
+-- Gives whether some came to an agent with a webhook.
 -- Behind the named keys come ten an agent (see below), behind the named arguments one packed list
 -- an agent: its id, its default depth, then its messages. Safe to repeat: what stands in an inbox, or
 -- has finished there, is passed over.
@@ -128,6 +129,7 @@ local function count_arrivals(items)
   for source, count in pairs(counts) do redis.call('HINCRBY', arrived, source, count) end
 end
 
+local to_push = 0
 for index = 3, #ARGV do
   local first = 9 + (index - 3) * 10
   agent, inbox, leased, waiting, expiring, deliveries, receipts, leaving, arrived, owed =
@@ -136,7 +138,7 @@ for index = 3, #ARGV do
   agent_id = packed[1]
   local new = new_to_inbox(packed)
   if #new > 0 then
-    local limits = redis.call('HMGET', agent, 'epoch', 'max_depth', 'on_full')
+    local limits = redis.call('HMGET', agent, 'epoch', 'max_depth', 'on_full', 'webhook')
     local max_depth = tonumber(limits[2] or '') or packed[2]
     local order = redis.call('INCRBY', sequence, #new) - #new
     begin_inbox()
@@ -145,7 +147,8 @@ for index = 3, #ARGV do
     end
     write_inbox()
     count_arrivals(new)
+    if limits[4] == 'on' then to_push = 1 end
   end
 end
 publish_events()
-return { 'committed' }
+return { 'committed', to_push }

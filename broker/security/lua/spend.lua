@@ -1,6 +1,7 @@
--- Spend of an allowance that refills evenly. Its state is the moment at which it is full again, as in
--- the generic cell rate algorithm; what costs more than is left is owed, and paid off first.
+-- Spend of an allowance that refills evenly.
 -- outcomes: granted, refused
+-- Its state is the moment at which it is full again, as in the generic cell rate algorithm; what costs
+-- more than is left is owed, and paid off first.
 -- `amount` may be spent at once, and as much again in each `period_ms`. It is granted where `needed`
 -- is left.
 local allowance = unpack(KEYS)

@@ -6,6 +6,10 @@ local STATE, ORDER, ATTEMPT, TOKEN, MAX_ATTEMPTS, EXPIRES_AT, ROUTED_AT, DELIVER
 
 local MAX_HISTORY = 20
 
+-- The holder of what the station pushes: to lease and to reject is then its own doing, and no sign that
+-- the agent lives.
+local PUSHER = 'webhook'
+
 local function unpack_delivery(packed)
   return cmsgpack.unpack(packed)
 end

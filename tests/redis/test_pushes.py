@@ -1,0 +1,421 @@
+"""Pushing to webhooks: order, retries, the breaker, pauses, and who pushes to whom."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from broker.delivery.breaker import BreakerState
+from broker.delivery.push import HOLDER
+from broker.delivery.store import WebhookStore
+from broker.delivery.webhook import Webhook, WebhookDefinition
+from broker.kernel.events import DeliveryState
+from broker.kernel.ids import AgentId, MessageId
+from broker.messaging.delivery import Wanted
+from tests.receivers import Received, Receiver, Reply, receiving
+from tests.redis.conftest import MakeStage
+from tests.redis.racing import race
+from tests.redis.stage import Stage
+from tests.waiting import until
+
+BOB = AgentId("bob")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def make_pushing(make_stage: MakeStage) -> Iterator[MakeStage]:
+    """Stages that may post to loopback; their pushes are ended."""
+    with ExitStack() as stack:
+
+        def make(**replaced: Any) -> Stage:
+            stage = make_stage(webhook_allow_private=True, **replaced)
+            stack.callback(stage.broker.pusher.stop, 10)
+            return stage
+
+        yield make
+
+
+@pytest.fixture
+def stage(make_pushing: MakeStage) -> Stage:
+    return make_pushing()
+
+
+def webhook_of(stage: Stage, agent: str = "bob") -> Webhook:
+    return stage.broker.webhooks.get(AgentId(agent))
+
+
+def set_webhook(stage: Stage, url: str, agent: str = "bob", **options: Any) -> str:
+    result = stage.broker.webhooks.set(AgentId(agent), WebhookDefinition(url=url, **options))
+    return str(result.secret)
+
+
+def becomes(stage: Stage, message: MessageId, state: DeliveryState, agent: str = "bob") -> None:
+    until(lambda: stage.state(message, agent) is state, within=10, what=f"{message} is {state}")
+
+
+def test_a_message_is_pushed_as_an_inbox_shows_it_and_signed(
+    stage: Stage, receiver: Receiver
+) -> None:
+    secret = set_webhook(stage, receiver.url, headers={"Authorization": "Bearer of-bob"})
+
+    identifier = stage.deliver(subject="PR 12", payload=b'{"n":12345678901234567890}')
+    stage.broker.pusher.push()
+    becomes(stage, identifier, DeliveryState.ACKNOWLEDGED)
+
+    (received,) = receiver.requests
+    assert received.is_signed_with(secret)
+    assert received.id == identifier
+    assert received.headers["waystation-agent"] == "bob"
+    assert received.headers["waystation-attempt"] == "1"
+    assert received.headers["content-type"] == "application/json"
+    assert received.headers["authorization"] == "Bearer of-bob"
+    assert received.message["subject"] == "PR 12"
+    assert received.message["from"] == "alice"
+    assert received.message["lease"] is None
+    assert b"12345678901234567890" in received.body
+    assert stage.inbox() == []
+    until(lambda: webhook_of(stage).succeeded_at, within=5, what="the success is noted")
+
+
+def test_routing_wakes_who_pushes_and_nobody_else(stage: Stage, receiver: Receiver) -> None:
+    stage.register("carol")
+    set_webhook(stage, receiver.url)
+
+    stage.deliver("carol")
+    assert stage.broker.pusher.push() == 0
+    stage.deliver("bob")
+    assert stage.broker.pusher.push() == 1
+
+    receiver.wait_for(1)
+
+
+def test_messages_are_pushed_in_order_over_one_connection(stage: Stage, receiver: Receiver) -> None:
+    set_webhook(stage, receiver.url)
+    stage.broker.queue.send_many([stage.draft() for _ in range(50)])
+    urgent = stage.send(priority=9)
+    stage.route()
+    waiting = stage.inbox()
+
+    stage.broker.pusher.push()
+    receiver.wait_for(51)
+
+    assert receiver.ids() == waiting
+    assert waiting[0] == urgent
+    assert receiver.connections == 1
+
+
+def test_a_failure_is_tried_again_and_its_reason_stands_in_the_history(
+    make_pushing: MakeStage, receiver: Receiver
+) -> None:
+    stage = make_pushing(retry_delay_seconds=100)
+    set_webhook(stage, receiver.url, headers={"authorization": "Bearer very-secret"})
+    receiver.answers(500, b"no such table\r\nBearer very-secret " + b"x" * 500)
+    identifier = stage.deliver()
+    stage.broker.pusher.push()
+    becomes(stage, identifier, DeliveryState.WAITING)
+
+    receiver.answers(200)
+    stage.pass_time()
+    stage.settle()
+    stage.broker.pusher.sweep()
+    becomes(stage, identifier, DeliveryState.ACKNOWLEDGED)
+
+    first, second = receiver.requests
+    assert first.id == second.id == identifier
+    assert (first.headers["waystation-attempt"], second.headers["waystation-attempt"]) == ("1", "2")
+    (attempt,) = stage.receipt(identifier).history
+    assert attempt.reason.startswith("500 Internal Server Error: no such table … ")
+    assert "very-secret" not in attempt.reason
+    assert len(attempt.reason) < 300
+
+
+def test_the_last_failure_makes_a_dead_letter(make_pushing: MakeStage, receiver: Receiver) -> None:
+    stage = make_pushing(max_attempts=1)
+    set_webhook(stage, receiver.url)
+    receiver.answers(404)
+
+    identifier = stage.deliver()
+    stage.broker.pusher.push()
+
+    becomes(stage, identifier, DeliveryState.DEAD)
+
+
+def test_the_breaker_opens_and_closes_and_burns_no_attempts_while_open(
+    make_pushing: MakeStage, receiver: Receiver
+) -> None:
+    stage = make_pushing(breaker_failures=2, breaker_open_seconds=60, retry_delay_seconds=0)
+    set_webhook(stage, receiver.url)
+    receiver.answers(500)
+    stage.broker.queue.send_many([stage.draft(max_attempts=100) for _ in range(20)])
+    stage.route()
+
+    stage.broker.pusher.push()
+    until(
+        lambda: webhook_of(stage).breaker.opened_at is not None, within=5, what="the breaker opens"
+    )
+    stage.broker.pusher.sweep()
+    stage.settle()
+    stage.broker.pusher.sweep()
+
+    assert len(receiver.requests) == 2
+    policy = stage.broker.webhooks.policy.breaker
+    breaker = webhook_of(stage).breaker
+    assert breaker.opened_at is not None
+    assert breaker.state(breaker.opened_at + 59_999, policy) is BreakerState.OPEN
+    assert len(stage.inbox()) == 20
+    leave_open_behind(stage)
+    stage.broker.pusher.sweep()
+    receiver.wait_for(3)
+    until(lambda: not held(stage), within=5, what="the one attempt is over")
+    assert len(receiver.requests) == 3
+
+    receiver.answers(200)
+    stage.settle()
+    leave_open_behind(stage)
+    stage.broker.pusher.sweep()
+    receiver.wait_for(23)
+    until(lambda: webhook_of(stage).breaker.failures == 0, within=5, what="the breaker is closed")
+    totals = counters(stage)
+    assert (totals["breaker.opened"], totals["breaker.closed"]) == (1, 1)
+
+
+def leave_open_behind(stage: Stage) -> None:
+    """As if the time had passed in which nothing is tried."""
+    keys = stage.broker.keys
+    until(lambda: not held(stage), within=5, what="nobody pushes")
+    stage.broker.redis.command("HINCRBY", keys.breaker("webhook", BOB), "opened_at", -61_000)
+    stage.shift(keys.webhooks(keys.partition_for(BOB)), -61_000)
+
+
+def held(stage: Stage, agent: str = "bob") -> bool:
+    return bool(stage.broker.redis.command("EXISTS", stage.broker.keys.pusher(AgentId(agent))))
+
+
+def counters(stage: Stage) -> dict[str, int]:
+    return dict(stage.broker.stats.overview().snapshot.totals)
+
+
+def test_a_slow_endpoint_delays_no_other(stage: Stage, receiver: Receiver) -> None:
+    stage.register("carol")
+    goes_on = threading.Event()
+    receiver.behaviour = lambda _: Reply() if goes_on.wait(10) else Reply(status=500)
+    set_webhook(stage, receiver.url)
+    with receiving() as quick:
+        set_webhook(stage, quick.url, "carol")
+        slow_one = stage.deliver("bob")
+        stage.broker.pusher.push()
+        receiver.wait_for(1)
+
+        identifiers = [stage.deliver("carol") for _ in range(10)]
+        stage.broker.pusher.push()
+        quick.wait_for(10)
+
+    assert quick.ids() == identifiers
+    assert stage.state(slow_one) is DeliveryState.LEASED
+    goes_on.set()
+    becomes(stage, slow_one, DeliveryState.ACKNOWLEDGED)
+
+
+def test_an_endpoint_that_asks_for_a_pause_gets_one_and_no_attempt_is_counted(
+    stage: Stage, receiver: Receiver
+) -> None:
+    set_webhook(stage, receiver.url)
+    receiver.answers(429, Retry_After="30")
+    identifier = stage.deliver()
+    stage.broker.pusher.push()
+    receiver.wait_for(1)
+    until(lambda: not held(stage), within=5, what="the push is over")
+
+    stage.broker.pusher.sweep()
+    assert len(receiver.requests) == 1
+    assert stage.state(identifier) is DeliveryState.QUEUED
+    assert webhook_of(stage).breaker.failures == 0
+    receiver.answers(200)
+    stage.shift(stage.broker.keys.webhooks(stage.broker.keys.partition_for(BOB)), -31_000)
+    stage.broker.pusher.sweep()
+
+    becomes(stage, identifier, DeliveryState.ACKNOWLEDGED)
+    assert receiver.requests[1].headers["waystation-attempt"] == "1"
+
+
+def test_an_endpoint_that_is_gone_turns_the_webhook_off_and_the_user_is_told(
+    stage: Stage, receiver: Receiver
+) -> None:
+    set_webhook(stage, receiver.url)
+    receiver.answers(410)
+    identifier = stage.deliver()
+    stage.broker.pusher.push()
+    until(lambda: webhook_of(stage).disabled_at, within=5, what="it is off")
+
+    stage.deliver()
+    assert stage.broker.pusher.push() == 0
+    assert stage.broker.pusher.sweep() == 0
+
+    until(lambda: identifier in stage.inbox(), within=5, what="the message waits to be fetched")
+    assert stage.broker.agents.get(BOB).profile.transport == "pull"
+    (told,) = stage.lease("user")
+    assert told.message.kind == "alert"
+    assert told.message.subject == "The webhook of bob is off"
+    receiver.answers(200)
+    set_webhook(stage, receiver.url)
+    stage.broker.pusher.sweep()
+    becomes(stage, identifier, DeliveryState.ACKNOWLEDGED)
+
+
+def test_what_a_dead_pusher_left_is_pushed_again_uncounted(
+    stage: Stage, receiver: Receiver
+) -> None:
+    set_webhook(stage, receiver.url)
+    identifiers = [stage.deliver() for _ in range(3)]
+    store = store_of(stage)
+    assert store.begin(BOB, "dead") is not None
+    stage.broker.inboxes.lease(BOB, Wanted(limit=3), holder=HOLDER)
+    stage.broker.pusher.sweep()
+    assert receiver.requests == []
+
+    stage.broker.redis.command("DEL", stage.broker.keys.pusher(BOB))
+    stage.broker.pusher.sweep()
+    receiver.wait_for(3)
+
+    assert receiver.ids() == identifiers
+    assert {one.headers["waystation-attempt"] for one in receiver.requests} == {"1"}
+
+
+def test_what_the_agent_leased_itself_is_not_pushed(stage: Stage, receiver: Receiver) -> None:
+    set_webhook(stage, receiver.url)
+    fetched = stage.deliver()
+    delivered = stage.lease_one()
+    assert store_of(stage).begin(BOB, "dead") is not None
+    stage.broker.redis.command("DEL", stage.broker.keys.pusher(BOB))
+    other = stage.deliver()
+
+    stage.broker.pusher.sweep()
+    receiver.wait_for(1)
+
+    assert receiver.ids() == [other]
+    stage.ack(delivered)
+    assert stage.state(fetched) is DeliveryState.ACKNOWLEDGED
+
+
+def test_a_push_that_stops_gives_the_rest_back(stage: Stage, receiver: Receiver) -> None:
+    set_webhook(stage, receiver.url)
+    identifiers = [stage.deliver() for _ in range(3)]
+
+    def stop_meanwhile(_: Received) -> Reply:
+        threading.Thread(target=stage.broker.pusher.stop, args=(10,)).start()
+        until(lambda: stage.broker.pusher._is_ending, within=5, what="it is asked to stop")
+        return Reply()
+
+    receiver.behaviour = stop_meanwhile
+    stage.broker.pusher.push()
+    becomes(stage, identifiers[0], DeliveryState.ACKNOWLEDGED)
+
+    until(lambda: not held(stage), within=5, what="nobody pushes")
+    assert stage.inbox() == identifiers[1:]
+    assert stage.broker.pusher.sweep() == 0
+
+
+def test_a_request_that_outlasts_the_stop_comes_again_from_the_next_pusher(
+    make_pushing: MakeStage, receiver: Receiver
+) -> None:
+    stage, other = make_pushing(), make_pushing()
+    set_webhook(stage, receiver.url)
+    goes_on = threading.Event()
+    receiver.behaviour = lambda _: Reply(status=204 if goes_on.wait(10) else 500)
+    identifier = stage.deliver()
+    stage.broker.pusher.push()
+    receiver.wait_for(1)
+
+    stage.broker.pusher.stop(0.1)
+    assert stage.inbox() == [identifier]
+    receiver.behaviour = lambda _: Reply()
+    other.broker.pusher.sweep()
+    becomes(stage, identifier, DeliveryState.ACKNOWLEDGED)
+
+    assert receiver.ids() == [identifier, identifier]
+    goes_on.set()
+
+
+def test_one_of_many_who_begin_at_once_pushes(stage: Stage) -> None:
+    set_webhook(stage, "http://127.0.0.1:9/hook")
+    store = store_of(stage)
+
+    begun = race(*(lambda token=f"t{n}": store.begin(BOB, token) for n in range(16)))
+
+    assert len([one for one in begun if one is not None]) == 1
+
+
+def test_only_who_pushes_renews_notes_and_ends(stage: Stage) -> None:
+    set_webhook(stage, "http://127.0.0.1:9/hook")
+    store, breaker = store_of(stage), webhook_of(stage).breaker
+    assert store.begin(BOB, "one") is not None
+    failed = breaker.after_failure(5, stage.broker.webhooks.policy.breaker)
+
+    assert store.renew({BOB: "two"}) == {BOB}
+    store.note(BOB, "two", failed, not_before=0)
+    store.end(BOB, "two", None)
+
+    assert webhook_of(stage).breaker == breaker
+    assert store.begin(BOB, "three") is None
+    assert store.renew({BOB: "one"}) == set()
+    store.note(BOB, "one", failed, not_before=0)
+    assert webhook_of(stage).breaker == failed
+
+
+def test_an_agent_that_is_deleted_takes_its_webhook_along(stage: Stage, receiver: Receiver) -> None:
+    secret = set_webhook(stage, receiver.url)
+    stage.broker.agents.delete(BOB)
+    stage.register("bob")
+    stage.deliver()
+
+    assert stage.broker.pusher.push() == 0
+    assert stage.broker.pusher.sweep() == 0
+    assert store_of(stage).read(BOB) is None
+    assert set_webhook(stage, receiver.url) != secret
+
+
+def test_to_be_pushed_to_is_no_sign_of_life_but_to_answer_is(
+    stage: Stage, receiver: Receiver
+) -> None:
+    set_webhook(stage, receiver.url)
+    receiver.answers(500)
+    seen = stage.broker.agents.get(BOB).last_seen
+    first = stage.deliver()
+    stage.broker.pusher.push()
+    becomes(stage, first, DeliveryState.WAITING)
+    assert stage.broker.agents.get(BOB).last_seen == seen
+
+    receiver.answers(200)
+    second = stage.deliver()
+    stage.broker.pusher.push()
+    becomes(stage, second, DeliveryState.ACKNOWLEDGED)
+
+    assert stage.broker.agents.get(BOB).last_seen > seen
+
+
+def test_two_pushers_push_each_message_once(make_pushing: MakeStage, receiver: Receiver) -> None:
+    stages = [make_pushing() for _ in range(2)]
+    names = [f"agent-{number}" for number in range(20)]
+    stages[0].register(*names)
+    for name in names:
+        set_webhook(stages[0], receiver.url, name)
+    sent = [stages[0].send(name) for name in names for _ in range(10)]
+    stages[0].route()
+
+    race(*(stage.broker.pusher.sweep for stage in stages * 3))
+    receiver.wait_for(len(sent))
+
+    assert sorted(receiver.ids()) == sorted(sent)
+
+
+def store_of(stage: Stage) -> WebhookStore:
+    return WebhookStore(stage.broker.redis, stage.broker.keys, activity_cap=100)
