@@ -50,7 +50,7 @@ _ERRORS: Final = ("recurring_not_found", "recurring_ended")
     body=RECURRING,
     example=_EXAMPLE,
     answers={201: RecurringView},
-    errors=("unknown_agent", "message_too_large"),
+    errors=("unknown_agent", "no_recipients", "message_too_large"),
 )
 def create(body: RecurringRequest) -> Response:
     """Send a message again and again, on a schedule.

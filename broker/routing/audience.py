@@ -56,12 +56,16 @@ class Memberships:
 
 
 class Groups:
-    """Who belongs to what at one moment; members that it asked for are not asked for again."""
+    """Who belongs to what at one moment; what it found of a group it does not look up again.
+
+    `looked_at` counts the agents in all sets that it computed with.
+    """
 
     def __init__(self, roll: Roll, memberships: Memberships) -> None:
         self.roll = roll
+        self.looked_at = 0
         self._memberships = memberships
-        self._asked: dict[Group, frozenset[AgentId]] = {}
+        self._found: dict[Group, frozenset[AgentId]] = {}
 
     def members(self, target: Target) -> frozenset[AgentId]:
         """The registered agents that a target means, whoever sends to it.
@@ -71,15 +75,17 @@ class Groups:
         """
         match target:
             case Named(agent=agent):
-                return frozenset((agent,)) if self.roll.find(agent) else frozenset()
+                found = frozenset((agent,)) if self.roll.find(agent) else frozenset()
             case Everyone():
-                return self.roll.everyone
-            case Group(kind=kind, name=name) if kind in TRAIT_OF:
-                return self.roll.having(TRAIT_OF[kind], name)
+                found = self.roll.everyone
             case Group():
-                return self._members_elsewhere(target)
+                if target not in self._found:
+                    self._found[target] = self._members_of(target)
+                found = self._found[target]
             case Selector():
-                return self._selected(target)
+                found = self._selected(target)
+        self.looked_at += len(found)
+        return found
 
     def audience(self, address: Address, sender: AgentId) -> frozenset[AgentId]:
         """All that an address means: a group never includes its sender, a name may."""
@@ -88,11 +94,11 @@ class Groups:
         found = frozenset().union(*map(self.members, address.groups))
         return found - {sender} | frozenset(address.named)
 
-    def _members_elsewhere(self, group: Group) -> frozenset[AgentId]:
-        if group not in self._asked:
-            found = self._memberships.of(group) or ()
-            self._asked[group] = frozenset(name for name in found if self.roll.find(name))
-        return self._asked[group]
+    def _members_of(self, group: Group) -> frozenset[AgentId]:
+        if group.kind in TRAIT_OF:
+            return self.roll.having(TRAIT_OF[group.kind], group.name)
+        found = self._memberships.of(group) or ()
+        return frozenset(name for name in found if self.roll.find(name))
 
     def _selected(self, selector: Selector) -> frozenset[AgentId]:
         required = [self.members(part) for part in selector.all_of]

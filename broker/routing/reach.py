@@ -85,7 +85,7 @@ class Reach:
         problems = [
             FieldProblem(field=_path(message, target), message=_nobody(target, groups))
             for target in address.groups
-            if target != Everyone() and not groups.members(target) - {message.sender}
+            if target != Everyone() and groups.members(target) <= {message.sender}
         ]
         return NoRecipientsError(problems) if problems else None
 

@@ -16,10 +16,11 @@ from broker.routing.audience import Groups, Memberships
 from broker.routing.engine import Decision, RoutingContext, decide
 from broker.routing.pool_store import Measured, PoolStore
 from broker.routing.strategies import Standing, pick
-from broker.routing.targets import parse
+from broker.routing.targets import Address, parse
 
-# To pick one of so many takes about as long as to deliver to one.
-_LOOKED_AT: Final = 25
+# To pick one of so many takes about as long as to deliver to one, and so does a set of so many.
+_PICKED_FROM: Final = 25
+_IN_SETS: Final = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +67,15 @@ class Round:
         if key not in self._audiences:
             address = parse(message.to)
             self._audiences[key] = (
-                tuple(sorted(self._groups.audience(address, message.sender)))
-                if address.has_groups
-                else address.named
+                self._found(address, message.sender) if address.has_groups else address.named
             )
         return self._audiences[key]
+
+    def _found(self, address: Address, sender: AgentId) -> tuple[AgentId, ...]:
+        before = self._groups.looked_at
+        found = self._groups.audience(address, sender)
+        self.effort += (self._groups.looked_at - before) // _IN_SETS
+        return tuple(sorted(found))
 
     def _read_for(self, messages: Sequence[Envelope]) -> None:
         """Read what the strategies of these messages go by; two trips at most."""
@@ -95,7 +100,7 @@ class Round:
                 turns[targets] += 1
 
     def _pick(self, message: Envelope, pool: Sequence[AgentId]) -> AgentId:
-        self.effort += len(pool) // _LOOKED_AT
+        self.effort += len(pool) // _PICKED_FROM
         standings = [self._standings[agent] for agent in pool]
         return pick(message, standings, self._turns.get(message.id, 0))
 
