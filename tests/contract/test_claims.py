@@ -165,3 +165,20 @@ def test_an_offer_is_declined_without_harm_to_the_others(
     assert face.nack(bob, for_bob, permanent=True)["status"] == "declined"
 
     face.ack(carol, face.claim(carol, for_carol))
+
+
+def test_a_ticket_for_several_is_answered_by_who_claims_it(
+    face: Face, pool: tuple[str, str, str]
+) -> None:
+    alice, bob, carol = pool
+    asked = face.send(alice, [bob, carol], "who knows?", claimable=True, expects_reply=True)
+    (for_bob,), _ = face.fetch(bob), face.fetch(carol)
+    with pytest.raises(Refused) as refused:
+        face.reply(bob, for_bob, "I do")
+    assert refused_code(refused) == (409, "not_claimed")
+
+    face.reply(bob, face.claim(bob, for_bob), "I do")
+
+    face.settle()
+    receipts = face.get(f"/messages/{asked['id']}/receipts")["receipts"]
+    assert [one["status"] for one in receipts] == ["replied", "taken"]

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from broker.kernel.ids import AgentId, LeaseToken, MessageId
-from broker.messaging.claim_store import ClaimStore
+from broker.messaging.claim_store import Claim, ClaimStore
 from broker.messaging.delivery import Delivered
 from broker.messaging.inbox_store import InboxStore
 from broker.messaging.message import unpack
@@ -49,6 +49,11 @@ class Pool:
             "holder": "",
         }
         return self._inboxes().move("hand_over", AgentId(agent), arguments).name
+
+    def hear_late(self, agent: str, claim: Claim) -> None:
+        """As if an agent's fetch had read this claim, and was stopped before it acted on it."""
+        arguments: list[Argument] = [claim.message_id, "", claim.number, claim.expires_at]
+        self._inboxes().move("put_aside", AgentId(agent), {}, arguments)
 
     def renew(self, agent: str, held: Delivered, claim_ms: int = HOUR_MS, **options: Any) -> int:
         return self.stage.broker.claims.renew(

@@ -528,6 +528,31 @@ def test_a_second_step_that_comes_too_late_gets_nothing(pool: Pool) -> None:
     pool.stage.ack(held, "carol")
 
 
+def test_a_second_step_that_comes_after_a_takeover_gets_nothing(pool: Pool) -> None:
+    message = pool.offer()
+    late = pool.claim_first_step("bob", message)
+    pool.pass_time_of_claims(message)
+    held = pool.claim("carol", message)  # before any sweep has told bob's side
+
+    assert pool.second_step("bob", message, late) == "claim_over"
+
+    assert pool.holders(message) == ["carol"]
+    pool.stage.ack(held, "carol")
+
+
+def test_who_hears_late_of_a_claim_that_is_over_is_not_kept_waiting(pool: Pool) -> None:
+    message = pool.offer()
+    held = pool.claim("bob", message, claim_ms=HOUR_MS)
+    heard = pool.store().read([message])[0]
+    assert heard is not None
+    pool.release("bob", held)
+    pool.stage.settle()
+
+    pool.hear_late("carol", heard)
+
+    assert pool.stage.inbox("carol") == [message]
+
+
 def test_an_outbox_that_is_read_twice_changes_nothing_more(pool: Pool) -> None:
     message = pool.offer()
     pool.release("bob", pool.claim("bob", message))
