@@ -78,6 +78,7 @@ def ask(agent_id: AgentId, body: Draft, query: int, headers: str | None) -> Answ
         "ticket_not_found",
         "unknown_agent",
         "stale_lease",
+        "not_claimed",
         "stale_epoch",
         "idempotency_conflict",
         "message_too_large",
