@@ -351,7 +351,7 @@ def build_broker(
             visibility=visibility,
             arrivals=arrivals,
             receipts=archive.receipts,
-            near_names=agents.near_names,
+            refusals=refusals,
             clock=clock,
         ),
         channels=Channels(channel_store, channel_members, conversations, agents.near_names),

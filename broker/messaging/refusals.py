@@ -19,7 +19,7 @@ from broker.storage.scripts import Outcome, whole
 
 
 class Refusals:
-    """Raises the error that an outcome stands for."""
+    """Knows and raises the errors that outcomes stand for."""
 
     def __init__(self, near_names: Callable[[AgentId], tuple[AgentId, ...]]) -> None:
         """`near_names` suggests registered ids for one that is not."""
@@ -27,18 +27,25 @@ class Refusals:
 
     def refuse(self, agent: AgentId, outcome: Outcome, message: MessageId | None = None) -> None:
         """Return where the outcome of a move of this agent's inbox refuses nothing."""
+        refused = self.of(agent, outcome, message)
+        if refused is not None:
+            raise refused
+
+    def of(
+        self, agent: AgentId, outcome: Outcome, message: MessageId | None = None
+    ) -> BrokerError | None:
+        """The error that an outcome stands for; None where it stands for none."""
         match outcome.name:
             case "unknown_agent":
-                self.unknown(agent)
+                return UnknownAgentError([agent], self._near_names(agent))
             case "stale_epoch":
-                raise StaleEpochError(
+                return StaleEpochError(
                     f"A newer session of {agent} (epoch {whole(outcome.values[0])}) has taken "
                     "over. Register again to act for this agent."
                 )
             case name if message is not None:
-                refused = refusal(name, message)
-                if refused is not None:
-                    raise refused
+                return refusal(name, message)
+        return None
 
     def unknown(self, agent: AgentId) -> NoReturn:
         """Raise `UnknownAgentError`."""

@@ -17,10 +17,7 @@ from broker.kernel.clock import MILLISECONDS, Clock
 from broker.kernel.errors import (
     BrokerError,
     NotFoundError,
-    StaleEpochError,
-    StaleLeaseError,
     StorageFullError,
-    UnknownAgentError,
 )
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, MessageId, created_ms
@@ -31,7 +28,7 @@ from broker.messaging.inbox_store import InboxStore
 from broker.messaging.message import Draft, Message, unpack
 from broker.messaging.queue import Accepted, MessageQueue
 from broker.messaging.record_store import RecordStore
-from broker.messaging.refusals import not_claimed
+from broker.messaging.refusals import Refusals
 from broker.messaging.relations import NotedReply, Relations
 from broker.messaging.ticket import (
     OwedTicket,
@@ -42,7 +39,7 @@ from broker.messaging.ticket import (
 )
 from broker.messaging.ticket_store import TicketStore
 from broker.messaging.visibility import Visibility
-from broker.storage.scripts import Outcome, whole
+from broker.storage.scripts import Outcome
 
 # An arrival may be announced while its listener is reconnecting: look again at least this often.
 _RECHECK_SECONDS: Final = 5.0
@@ -81,10 +78,10 @@ class Tickets:
         visibility: Visibility,
         arrivals: Arrivals,
         receipts: Callable[[MessageId], list[Receipt]],
-        near_names: Callable[[AgentId], tuple[AgentId, ...]],
+        refusals: Refusals,
         clock: Clock,
     ) -> None:
-        """`receipts` are those of a message, `near_names` suggests registered ids."""
+        """`receipts` are those of a message."""
         self._records = records
         self._inboxes = inboxes
         self._store = store
@@ -93,7 +90,7 @@ class Tickets:
         self._visibility = visibility
         self._arrivals = arrivals
         self._receipts = receipts
-        self._near_names = near_names
+        self._refusals = refusals
         self._clock = clock
 
     # --- answering --------------------------------------------------------------------------
@@ -103,8 +100,9 @@ class Tickets:
 
         One step does both. A second reply is a further message. With a lease token the same call
         may come again: a token stands for one reply. Raises `TicketNotFoundError` where the agent
-        is not among the recipients, `StaleLeaseError`, `StaleEpochError`, `UnknownAgentError`, and
-        what `MessageQueue.send` would.
+        is not among the recipients, `NotClaimedError` for what is only offered to it,
+        `StaleLeaseError`, `StaleEpochError`, `UnknownAgentError`, and what `MessageQueue.send`
+        would.
         """
         ticket = self._ticket(response.ticket_id)
         key = response.idempotency_key
@@ -129,29 +127,11 @@ class Tickets:
         )
 
         def refusal(outcome: Outcome) -> BrokerError:
-            return self._refusal(response, outcome)
+            if outcome.name == "unknown_message":
+                return _unknown(ticket.id)
+            return self._refusals.of(response.agent_id, outcome, ticket.id) or _unknown(ticket.id)
 
         return self._queue.send_by(self._store.replying(response, refusal), draft)
-
-    def _refusal(self, response: Response, outcome: Outcome) -> BrokerError:
-        agent = response.agent_id
-        match outcome.name:
-            case "unknown_agent":
-                return UnknownAgentError([agent], self._near_names(agent))
-            case "stale_epoch":
-                return StaleEpochError(
-                    f"A newer session of {agent} (epoch {whole(outcome.values[0])}) has taken "
-                    "over. Register again to act for this agent."
-                )
-            case "stale_lease":
-                return StaleLeaseError(
-                    f"The lease on {response.ticket_id} has ended or was replaced; nothing was "
-                    "sent. If the reply is still right, send it without the token."
-                )
-            case "not_claimed":
-                return not_claimed(response.ticket_id)
-            case _:
-                return _unknown(response.ticket_id)
 
     # --- asking -----------------------------------------------------------------------------
 
@@ -225,7 +205,7 @@ class Tickets:
                 break
             after = max(after, entries[-1])
         if not owed and not self._store.redis.command("EXISTS", self._store.keys.agent(agent)):
-            raise UnknownAgentError([agent], self._near_names(agent))
+            self._refusals.unknown(agent)
         return owed, None
 
     def _still_owed(

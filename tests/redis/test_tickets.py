@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from broker.kernel.errors import (
     ConflictError,
     IdempotencyConflictError,
+    NotClaimedError,
     StaleEpochError,
     StaleLeaseError,
     UnknownAgentError,
@@ -381,6 +382,42 @@ def test_who_is_only_a_recipient_sees_its_own_replies(stage: Stage) -> None:
     assert seen == [{"bob", "carol"}, {"bob"}, {"carol"}]
     with pytest.raises(TicketNotFoundError):
         tickets.get(asked, frozenset({AgentId("dave")}))
+
+
+# --- tickets that one of several will take --------------------------------------------------
+
+
+def test_who_has_claimed_a_ticket_answers_it_and_nobody_else(stage: Stage) -> None:
+    stage.register("carol")
+    asked = ask(stage, ("bob", "carol"), claimable=True)
+    with pytest.raises(NotClaimedError):
+        stage.reply(asked, "carol")
+    held = stage.broker.claims.claim(BOB, asked)
+
+    with pytest.raises(NotClaimedError):
+        stage.reply(asked, "carol")
+    stage.reply(asked, lease_token=token(held))
+    stage.settle()
+
+    with pytest.raises(NotClaimedError):
+        stage.reply(asked, "carol")
+    assert [one.agent_id for one in ticket(stage, asked).replies] == ["bob"]
+    assert stage.state(asked) is DeliveryState.REPLIED
+    assert stage.state(asked, "carol") is DeliveryState.TAKEN
+    assert [owed(stage, name) for name in ("bob", "carol")] == [[], []]
+    assert stage.broker.archive.get(asked).state is DeliveryState.REPLIED
+
+
+def test_a_claim_that_ended_answers_nothing(stage: Stage) -> None:
+    stage.register("carol")
+    asked = ask(stage, ("bob", "carol"), claimable=True)
+    held = stage.broker.claims.claim(BOB, asked)
+    stage.pass_time()
+
+    with pytest.raises(StaleLeaseError):
+        stage.reply(asked, lease_token=token(held))
+
+    assert ticket(stage, asked).replies == ()
 
 
 # --- crashes --------------------------------------------------------------------------------

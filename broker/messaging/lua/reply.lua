@@ -2,8 +2,8 @@
 -- outcomes: stored, stale_lease, not_claimed, unknown_message, unknown_agent, stale_epoch
 -- A token must hold the copy, or be the one by whose reply it was finished: then the same call came
 -- again, and its idempotency key decides. Without a token the copy is finished wherever it stands; a
--- verdict that it has stays. Behind the named keys and arguments come the reply's own, as for
--- enqueue.lua; nothing is finished if it is refused or repeated.
+-- verdict that it has stays. An offer must be claimed first. Behind the named keys and arguments come
+-- the reply's own, as for enqueue.lua; nothing is finished if it is refused or repeated.
 local ingress, delayed, sequence, history, sent, bell, drainer, taken, counters, activity, agent, inbox, leased, waiting, expiring, deliveries, receipts, leaving, alarms, concluded, dead_letters, dead_index, dead_due, heartbeats, owed = unpack(KEYS)
 local bell_ms, activity_cap, packed_items, agent_id, policy_packed, epoch, ticket, token = unpack(ARGV)
 -- include: acceptance
@@ -16,16 +16,15 @@ if refused then return refused end
 local delivery = delivery_of(ticket)
 local receipt = not delivery and redis.call('HGET', receipts, ticket)
 if not delivery and not receipt then return { 'unknown_message' } end
-if token ~= '' then
-  if delivery then
-    if not holds(ticket, delivery, token) then return { 'stale_lease' } end
-  else
-    local done = unpack_delivery(receipt)
-    if done[STATE] ~= 'replied' or done[TOKEN] ~= token then return { 'stale_lease' } end
-  end
+if delivery then
+  if token ~= '' and not holds(ticket, delivery, token) then return { 'stale_lease' } end
+  if is_offer(delivery) then return { 'not_claimed' } end
+else
+  local done = unpack_delivery(receipt)
+  local is_same = done[STATE] == 'replied' and done[TOKEN] == token
+  if token ~= '' and not is_same then return { 'stale_lease' } end
+  if is_offer(done) and not DONE_BY[done[STATE]] then return { 'not_claimed' } end
 end
-
-if delivery and is_offer(delivery) then return { 'not_claimed' } end
 
 local answer, stored = accept_all(26, 9)
 if stored then
