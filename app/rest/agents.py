@@ -56,6 +56,7 @@ def register(body: Registration) -> Response:
         body.profile,
         instance_id=body.instance_id,
         limits=body.limits,
+        present=admission.present,
         founding=admission.founding,
     )
     return answer(

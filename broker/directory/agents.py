@@ -188,8 +188,8 @@ class Agents:
                 outcome = self._store.move("register", agent, arguments)
             else:
                 outcome = founding(*self._store.named(agent, arguments))
-                if outcome.name == "taken":
-                    raise _taken(agent)
+            if outcome.name == "taken":
+                raise _taken(agent)
             if outcome.name == "new_session":
                 self._session_ended(agent, None)
             self._admission_changed(agent)

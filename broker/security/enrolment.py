@@ -29,8 +29,12 @@ Founding = Callable[[Mapping[str, str], Mapping[str, Argument]], Outcome]
 
 @dataclass(frozen=True, kw_only=True)
 class Admission:
-    """That a caller may register an agent. A newcomer has it founded, and gets this token."""
+    """That a caller may register an agent. A newcomer has it founded, and gets this token.
 
+    One that is not `present` registers it for somebody else: that is no sign of life.
+    """
+
+    present: bool = True
     founding: Founding | None = None
     token: str | None = None
 
@@ -55,8 +59,10 @@ class Enrolment:
         the policy, and gets an id that is new, with a key for it. Raises `UnauthenticatedError`,
         `ForbiddenError`.
         """
-        if caller is not None and (caller.is_operator or caller.may_act_as(agent)):
+        if caller is not None and caller.may_act_as(agent):
             return Admission()
+        if caller is not None and caller.is_operator:
+            return Admission(present=False)
         if self._policy is RegistrationPolicy.OPEN:
             return self._admission(agent, "registration", lambda: None)
         if self._policy is RegistrationPolicy.INVITATION and invitation is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from jwt import PyJWKClient, PyJWTError
+from jwt import PyJWKClient
 
 from broker.kernel.errors import IdentityUnavailableError
 
@@ -32,7 +32,7 @@ class VerificationKey:
 
 
 Fetch = Callable[[], Mapping[str, VerificationKey]]
-"""The published keys by their ids. Raises `PyJWTError` where they can't be had."""
+"""The published keys by their ids. What it raises where they can't be had is the library's."""
 
 
 def fetch_from(url: str) -> Fetch:
@@ -43,7 +43,7 @@ def fetch_from(url: str) -> Fetch:
         return {
             key.key_id: VerificationKey(key=key.key, algorithm=key.algorithm_name)
             for key in client.get_signing_keys()
-            if key.key_id and key.algorithm_name in ALGORITHMS
+            if isinstance(key.key_id, str) and key.algorithm_name in ALGORITHMS
         }
 
     return fetch
@@ -107,7 +107,7 @@ class PublishedKeys:
         self._tried_at = now
         try:
             self._keys = self._fetch()
-        except (PyJWTError, ValueError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - what a stranger publishes fails in many ways
             _log.warning("identity.keys_not_fetched", error=type(error).__name__)
         else:
             self._fetched_at = now

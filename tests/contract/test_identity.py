@@ -370,7 +370,7 @@ class Provider:
                 """Say nothing."""
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=lambda: server.serve_forever(0.01), daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}/jwks"
@@ -411,6 +411,22 @@ def test_while_the_provider_is_away_it_is_not_said_that_a_token_is_wrong(
     assert (response.status_code, response.get_json()["code"]) == (503, "identity_unavailable")
     assert int(response.headers["Retry-After"]) > 0
     assert station.get("/me").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "published",
+    ["", "<html>", "[]", '{"keys":[3]}', '{"keys":[]}', "[" * 100_000, '{"keys":[{"kty":"oct"}]}'],
+    ids=lambda text: text[:20],
+)
+def test_a_provider_that_publishes_nonsense_counts_as_away(
+    make_guarded: MakeGuarded, monkeypatch: pytest.MonkeyPatch, published: str
+) -> None:
+    provider = Provider()
+    monkeypatch.setattr(provider, "published", lambda: published)
+    with provider.serving() as url:
+        station = make_guarded(jwt_jwks_url=url)
+
+        assert station.get("/me", provider.token()).status_code == 503
 
 
 def test_a_signed_token_for_another_service_is_refused(make_guarded: MakeGuarded) -> None:

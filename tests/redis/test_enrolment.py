@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.directory.agents import Agents, Registered
+from broker.directory.agents import Agents, Presence, Registered
 from broker.kernel.errors import (
     AgentTakenError,
     ForbiddenError,
@@ -46,7 +46,9 @@ class Gate:
         return self.found(agent, admission), admission.token
 
     def found(self, agent: str, admission: Admission) -> Registered:
-        return self.agents.register(AgentId(agent), {}, founding=admission.founding)
+        return self.agents.register(
+            AgentId(agent), {}, present=admission.present, founding=admission.founding
+        )
 
     def opens(self, token: str | None) -> Principal:
         return self.identity.identities.of(token)
@@ -79,6 +81,16 @@ def test_a_closed_station_lets_in_who_has_a_key_for_the_agent(closed: Gate) -> N
 
         assert registered.agent.id == CAROL
         assert token is None
+
+
+def test_an_agent_that_an_operator_registers_is_not_there_before_it_acts(closed: Gate) -> None:
+    operator = principal_of("key:x", ["operator"], None)
+
+    registered, _ = closed.register("carol", caller=operator)
+    itself, _ = closed.register("carol", caller=principal_of("key:y", ["agent:carol"], None))
+
+    assert registered.agent.presence is Presence.OFFLINE
+    assert itself.agent.presence is Presence.ONLINE
 
 
 def test_a_closed_station_lets_nobody_else_in(closed: Gate) -> None:
