@@ -9,6 +9,7 @@ from flask import Response as Answer
 
 from app.access import AS_BODY_AGENT, AS_PATH_AGENT, AS_SENDER, VISIBLE, viewer
 from app.context import broker, context
+from app.identity import proof
 from app.json_document import answer
 from app.rest.messages import SEND_ERRORS, with_key
 from app.rest.operation import operation
@@ -148,5 +149,9 @@ def find_pending(agent_id: AgentId, query: OwedPage) -> Answer:
 
 def _awaited(ticket_id: MessageId, wait_ms: int) -> Ticket:
     return broker().tickets.wait(
-        ticket_id, viewer(), wait_seconds=wait_ms / MILLISECONDS, stop=context().stopping
+        ticket_id,
+        viewer(),
+        wait_seconds=wait_ms / MILLISECONDS,
+        stop=context().stopping,
+        check=proof(),
     )

@@ -157,11 +157,12 @@ class Tickets:
         *,
         wait_seconds: float,
         stop: threading.Event | None = None,
+        check: Callable[[], object] = lambda: None,
     ) -> Ticket:
         """A ticket with its first replies, as soon as there is one or its time is over.
 
-        What there is by then after `wait_seconds`, or when `stop` is set. Raises
-        `TicketNotFoundError`.
+        What there is by then after `wait_seconds`, or when `stop` is set; `check` raises what ends
+        the wait where the caller may know no more. Raises `TicketNotFoundError`.
         """
         ticket = self._visible(identifier, viewer)
         deadline = time.monotonic() + wait_seconds
@@ -174,6 +175,7 @@ class Tickets:
                     return self._shown(ticket, viewer)
                 arrival.wait(min(left, _RECHECK_SECONDS))
             time.sleep(max(0.0, looked_at + _CALM_SECONDS - time.monotonic()))
+            check()
 
     def _awaited_seconds(
         self, ticket: Message, answers: Sequence[NotedReply], deadline: float

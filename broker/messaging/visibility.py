@@ -7,7 +7,7 @@ channels are those that it was sent to; the field `channel` is a word that anybo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, TypeVar
 
 from broker.kernel.ids import AgentId, ChannelId, MessageId
@@ -19,11 +19,13 @@ from broker.messaging.message import Envelope
 # What an agent has received lies in no order of time. Up to so many ids are fetched to be put in
 # one; who has more is so busy that a scan of all messages meets its own often enough.
 _RECEIVED_AT_MOST: Final = 20_000
+_NEVER: Final = 2**63
+"""Later than any time in ms."""
 
 _Message = TypeVar("_Message", bound=Envelope)
 
-Readable = Callable[[Viewer, Collection[ChannelId]], Collection[ChannelId]]
-"""Those of the channels whose messages a viewer may read."""
+Readable = Callable[[Viewer, Collection[ChannelId]], Mapping[ChannelId, int]]
+"""Those of the channels whose messages a viewer may read, and when (ms) each began."""
 
 
 def may_see(viewer: Viewer, message: Envelope, readers: Collection[AgentId]) -> bool:
@@ -60,11 +62,18 @@ class Visibility:
         ]
 
     def _posted_for(self, viewer: Viewer, messages: Sequence[Envelope]) -> set[MessageId]:
-        """Those of the messages that were routed to a channel that the viewer may read."""
-        channels = {message.id: channels_among(message.to) for message in messages}
-        named = {channel for several in channels.values() for channel in several}
-        readable = set(self._readable(viewer, named)) if named else set()
-        posted = [one for one, several in channels.items() if not readable.isdisjoint(several)]
+        """Those of the messages that were routed to a channel that the viewer may read.
+
+        An earlier channel of the same name was another one.
+        """
+        channels = [(message, channels_among(message.to)) for message in messages]
+        named = {channel for _, several in channels for channel in several}
+        readable = self._readable(viewer, named) if named else {}
+        posted = [
+            message.id
+            for message, several in channels
+            if any(readable.get(one, _NEVER) <= message.created_at for one in several)
+        ]
         redis, keys = self._inboxes.redis, self._inboxes.keys
         routed = redis.commands([("EXISTS", keys.audience(identifier)) for identifier in posted])
         return {one for one, is_routed in zip(posted, routed, strict=True) if is_routed}

@@ -54,12 +54,14 @@ class ChannelMembers:
             problems=[FieldProblem(field="to", message=f"{sender} is no member of {name}")],
         )
 
-    def readable(self, viewer: Viewer, channels: Iterable[ChannelId]) -> frozenset[ChannelId]:
-        """Those of the channels whose messages the viewer may see; three trips at most."""
+    def readable(self, viewer: Viewer, channels: Iterable[ChannelId]) -> dict[ChannelId, int]:
+        """Those of the channels whose messages the viewer may see; three trips at most.
+
+        Each with when (ms) it began: what was posted to another of its name is not to be seen.
+        """
         stored = self._store.read(list(channels))
-        return frozenset(
-            one.id for one in self.visible([one for one in stored if one is not None], viewer)
-        )
+        visible = self.visible([one for one in stored if one is not None], viewer)
+        return {one.id: one.created_at for one in visible}
 
     # --- memberships ------------------------------------------------------------------------
 

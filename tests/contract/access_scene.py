@@ -31,7 +31,8 @@ from tests.redis.stage import HOUR_MS, Stage, token
 
 # What a key is called by stands behind its hash tag, `{namespace:pNN}:` or `{namespace}:`.
 _KEY = b"api_key"
-_PASSING = {b"probe", b"bell", b"drainer", b"taken"}
+_MOMENT_MS = 10_000
+_BUILT_IN = {b"", b"user", b"system"}
 _ID = re.compile(r"\b[a-z]+_[0-7][0-9A-HJKMNP-TV-Z]{25}\b")
 
 
@@ -164,22 +165,36 @@ class Scene:
     # --- looking ----------------------------------------------------------------------------
 
     def snapshot(self) -> dict[bytes, object]:
-        """All that the station holds, but for what ends by itself."""
-        redis = self.broker.redis
-        every = redis.client.scan_iter(match=f"{{{self.broker.keys.namespace}*", count=1000)
-        names = [name for name in every if _kind(name) not in _PASSING]
-        held = redis.commands(
-            [("HGETALL" if _kind(name) == _KEY else "DUMP", name) for name in names]
-        )
+        """All that the station holds, but for what ends by itself in a moment."""
+        names = self._names()
+        commands = [("HGETALL" if _kind(name) == _KEY else "DUMP", name) for name in names]
+        left = [("PTTL", name) for name in names]
+        answers = self.broker.redis.commands([*commands, *left])
+        held = zip(names, answers[: len(names)], answers[len(names) :], strict=True)
         return {
             name: _without_use(value) if _kind(name) == _KEY else value
-            for name, value in zip(names, held, strict=True)
+            for name, value, left_ms in held
+            if not 0 < left_ms < _MOMENT_MS
         }
+
+    def forget(self) -> None:
+        """Leave what is shared, such as indexes, and take the scene's own things away."""
+        own = [name for name in self._names() if _owner(name) not in _BUILT_IN]
+        self.broker.redis.commands([("DEL", name) for name in own])
+
+    def _names(self) -> list[bytes]:
+        pattern = f"{{{self.broker.keys.namespace}*"
+        return list(self.broker.redis.client.scan_iter(match=pattern, count=1000))
 
 
 def _kind(name: bytes) -> bytes:
     """What stands behind the hash tag of a key, `{namespace:pNN}:` or `{namespace}:`."""
     return name.partition(b"}:")[2].split(b":")[0]
+
+
+def _owner(name: bytes) -> bytes:
+    """Whose a key is: what stands behind its kind, nothing for one that all share."""
+    return name.partition(b"}:")[2].partition(b":")[2]
 
 
 def _without_use(key: Any) -> dict[bytes, bytes]:

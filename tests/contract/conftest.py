@@ -107,6 +107,8 @@ def guarded(redis_url: str, jobs_redis_url: str) -> Settings:
             "WAYSTATION_NAMESPACE": "guarded",
             "WAYSTATION_PARTITIONS": "4",
             "WAYSTATION_AUTH": "required",
+            "WAYSTATION_RATE_LIMIT": "off",
+            "WAYSTATION_RATE_LIMIT_ANONYMOUS": "off",
         }
     )
 
@@ -130,9 +132,11 @@ def make_scene(guarded: Settings, guarded_app: APIFlask) -> MakeScene:
 
 
 @pytest.fixture
-def scene(make_scene: MakeScene) -> Scene:
+def scene(make_scene: MakeScene) -> Iterator[Scene]:
     """An agent with its partner and a stranger."""
-    return make_scene()
+    scene = make_scene()
+    yield scene
+    scene.forget()
 
 
 @pytest.fixture(scope="session")
@@ -146,5 +150,7 @@ def guarded_server(
         jobs_redis_url,
         WAYSTATION_NAMESPACE="guarded-faces",
         WAYSTATION_AUTH="required",
+        WAYSTATION_RATE_LIMIT="off",
+        WAYSTATION_RATE_LIMIT_ANONYMOUS="off",
     ) as running:
         yield running

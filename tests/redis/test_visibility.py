@@ -13,13 +13,14 @@ from broker.kernel.errors import (
     MessageNotFoundError,
     RecurringNotFoundError,
 )
-from broker.kernel.ids import AgentId, MessageId, ThreadId, new_id
+from broker.kernel.ids import AgentId, ChannelId, MessageId, ThreadId, new_id
 from broker.kernel.viewer import EVERYONE, Viewer
 from broker.messaging import visibility
 from broker.messaging.dead_letters import DeadLetterFilter
 from broker.messaging.message import Message
 from broker.messaging.receipts import Listing, UnknownThreadError
 from broker.messaging.recurring import RecurringRequest
+from broker.routing.channels import Definition
 from tests.redis.stage import Stage, token
 
 AGENTS = ("alice", "bob", "carol", "dora")
@@ -222,6 +223,26 @@ def test_one_replies_to_what_one_may_see(stage: Stage) -> None:
     assert replied.thread_id == ThreadId(asked)
     with pytest.raises(InvalidFieldsError):
         stage.broker.queue.send(stage.draft("alice", "bob", supersedes=asked), view_of("bob"))
+
+
+def test_what_was_posted_to_a_channel_is_not_seen_by_members_of_its_namesake(
+    stage: Stage,
+) -> None:
+    stage.register("carol")
+    channels, archive = stage.broker.channels, stage.broker.archive
+    ops = ChannelId("ops")
+    channels.create(Definition(id=ops, owner=AgentId("alice"), is_private=True))
+    channels.invite(ops, AgentId("bob"), view_of("alice"))
+    posted = stage.deliver("channel:ops", "alice")
+    channels.invite(ops, AgentId("carol"), view_of("alice"))
+
+    assert archive.get(posted, view_of("carol")).message.id == posted
+    channels.delete(ops, view_of("alice"))
+    channels.create(Definition(id=ops, owner=AgentId("carol"), is_private=True))
+
+    with pytest.raises(MessageNotFoundError):
+        archive.get(posted, view_of("carol"))
+    assert archive.get(posted, view_of("bob")).message.id == posted
 
 
 def test_a_dead_letter_is_its_recipient_s_and_shown_to_its_sender(stage: Stage) -> None:
