@@ -39,7 +39,7 @@ class Round:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._context = RoutingContext(audience=self._audience, pick=self._pick)
-        self._audiences: dict[tuple[tuple[str, ...], AgentId], tuple[AgentId, ...]] = {}
+        self._audiences: dict[tuple[tuple[str, ...], AgentId, bool], tuple[AgentId, ...]] = {}
         self._measured: dict[AgentId, Measured] = {}
         self._given: Counter[AgentId] = Counter()
         self._turns: dict[MessageId, int] = {}
@@ -61,11 +61,14 @@ class Round:
         return Groups(self._sources.rolls.current(), self._sources.memberships)
 
     def _audience(self, message: Envelope) -> tuple[AgentId, ...]:
-        key = (message.to, message.sender)
+        was_delayed = message.deliver_at is not None
+        key = (message.to, message.sender, was_delayed)
         if key not in self._audiences:
             address = parse(message.to)
             self._audiences[key] = (
-                tuple(sorted(self._groups.audience(address, message.sender)))
+                tuple(
+                    sorted(self._groups.audience(address, message.sender, was_delayed=was_delayed))
+                )
                 if address.has_groups
                 else address.named
             )
