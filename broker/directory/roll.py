@@ -33,7 +33,10 @@ class Trait(StrEnum):
 
 
 class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
-    """What a registered agent is; `max_depth` is None where the station's own limit counts."""
+    """What a registered agent is, since `registered_at` in ms.
+
+    `max_depth` is None where the station's own limit counts.
+    """
 
     kind: AgentKind = AgentKind.PROVIDER
     label: str | None = None
@@ -43,6 +46,7 @@ class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
     transport: str = "pull"
     ready: bool = True
     max_depth: int | None = None
+    registered_at: int = 0
 
     def traits(self) -> Iterable[tuple[Trait, str]]:
         """All by which it belongs to a group."""
@@ -162,9 +166,8 @@ class RollCall:
         self, partitions: Sequence[Partition], versions: Sequence[bytes | None]
     ) -> dict[Partition, _Page]:
         agents: dict[Partition, dict[AgentId, Enrolled]] = {one: {} for one in partitions}
-        for partition, agent, profile, max_depth in self._store.enrolled(partitions):
-            enrolled = _decoder.decode(profile)
-            if max_depth is not None:
-                enrolled = msgspec.structs.replace(enrolled, max_depth=max_depth)
-            agents[partition][agent] = enrolled
+        for partition, agent, profile, since, max_depth in self._store.enrolled(partitions):
+            agents[partition][agent] = msgspec.structs.replace(
+                _decoder.decode(profile), registered_at=since, max_depth=max_depth
+            )
         return {one: _Page(versions[one], found) for one, found in agents.items()}

@@ -84,8 +84,8 @@ class AgentStore:
 
     def enrolled(
         self, partitions: Sequence[Partition]
-    ) -> Iterator[tuple[Partition, AgentId, bytes, int | None]]:
-        """The agents of these partitions: profile (JSON) and the limit of the inbox, if they have.
+    ) -> Iterator[tuple[Partition, AgentId, bytes, int, int | None]]:
+        """The agents of these partitions: profile (JSON), since when in ms, limit of the inbox.
 
         Read some at a time: one that is deleted meanwhile is left out.
         """
@@ -99,12 +99,14 @@ class AgentStore:
         ]
         for start in range(0, len(listed), _READ):
             some = listed[start : start + _READ]
+            fields = ("profile", "registered_at", "max_depth")
             replies = self._redis.commands(
-                [("HMGET", self._keys.agent(agent), "profile", "max_depth") for _, agent in some]
+                [("HMGET", self._keys.agent(agent), *fields) for _, agent in some]
             )
-            for (partition, agent), (profile, max_depth) in zip(some, replies, strict=True):
+            for (partition, agent), (profile, since, max_depth) in zip(some, replies, strict=True):
                 if profile is not None:
-                    yield partition, agent, profile, None if max_depth is None else int(max_depth)
+                    limit = None if max_depth is None else int(max_depth)
+                    yield partition, agent, profile, int(since or 0), limit
 
     def silent_since(self, moment_ms: int) -> list[AgentId]:
         """Agents that count as present, but gave no sign of life since then."""

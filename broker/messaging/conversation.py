@@ -52,33 +52,35 @@ def conversations_of(message: Envelope) -> Iterator[ConversationName]:
         yield of_channel(channel)
 
 
-def channel_for(
-    draft: Draft, recipients: Sequence[AgentId], replied_to: Envelope | None
-) -> str | None:
+def channel_for(draft: Draft, named: Sequence[AgentId], replied_to: Envelope | None) -> str | None:
     """What a message's `channel` is: what its sender says, else where it plainly belongs.
 
-    That is the one channel it is sent to, or the direct conversation that it replies in.
+    That is the one channel it is sent to, or the direct conversation that it replies in. `named`
+    are the agents among its targets.
     """
     if draft.channel is not None:
         return draft.channel
-    channels = channels_among(draft.to)
+    channels = channels_among(dict.fromkeys(draft.to))
     if len(channels) == 1:
         return channels[0]
-    if replied_to is not None and is_direct(replied_to.channel) and len(recipients) == 1:
-        here = direct_with(draft.sender, recipients[0])
-        return here if here == replied_to.channel else None
-    return None
+    if replied_to is None or not is_direct(replied_to.channel) or not _is_to_one(draft, named):
+        return None
+    here = direct_with(draft.sender, named[0])
+    return here if here == replied_to.channel else None
 
 
-def problems_of_direct(draft: Draft, recipients: Sequence[AgentId]) -> Iterator[FieldProblem]:
+def problems_of_direct(draft: Draft, named: Sequence[AgentId]) -> Iterator[FieldProblem]:
     """What keeps a draft that says `dm:` in its channel from being a direct message."""
     if not is_direct(draft.channel):
         return
-    if len(draft.to) != 1 or len(recipients) != 1:
-        yield FieldProblem(field="to", message="a direct message goes to one agent, named by id")
-    elif recipients[0] == draft.sender:
-        yield FieldProblem(field="to", message="a direct message goes to another agent")
-    elif draft.channel != (name := direct_with(draft.sender, recipients[0])):
+    if not _is_to_one(draft, named):
+        yield FieldProblem(field="to", message="a direct message goes to one other agent, by id")
+    elif draft.channel != (name := direct_with(draft.sender, named[0])):
         yield FieldProblem(
             field="channel", message=f"a direct message between these two has the channel {name}"
         )
+
+
+def _is_to_one(draft: Draft, named: Sequence[AgentId]) -> bool:
+    """Whether it goes to one agent that it names, who is another than its sender."""
+    return len(set(draft.to)) == len(named) == 1 and named[0] != draft.sender

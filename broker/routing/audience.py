@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from broker.directory.roll import Roll, Trait
 from broker.kernel.errors import BrokerError
 from broker.kernel.ids import AgentId
-from broker.routing.targets import Address, Everyone, Group, GroupKind, Named, Selector, Target
+from broker.routing.targets import (
+    Address,
+    Everyone,
+    Group,
+    GroupKind,
+    Named,
+    Selector,
+    Target,
+    leaves,
+)
 
 Members = Callable[[str], Collection[AgentId] | None]
 """The members of a group by its name; None where there is no such group."""
@@ -54,6 +63,16 @@ class Memberships:
             case _:
                 return None
 
+    def closed(self, sender: AgentId, target: Target) -> BrokerError | None:
+        """Why a sender may not reach a target, which it may not post to all channels of."""
+        for leaf in leaves(target):
+            match leaf:
+                case Group(kind=GroupKind.CHANNEL, name=name):
+                    refusal = self.refusal(sender, name)
+                    if refusal is not None:
+                        return refusal
+        return None
+
 
 class Groups:
     """Who belongs to what at one moment; what it found of a group it does not look up again.
@@ -87,11 +106,18 @@ class Groups:
         self.looked_at += len(found)
         return found
 
-    def audience(self, address: Address, sender: AgentId) -> frozenset[AgentId]:
-        """All that an address means: a group never includes its sender, a name may."""
-        if not address.groups:
-            return frozenset(address.named)
-        found = frozenset().union(*map(self.members, address.groups))
+    def audience(
+        self, address: Address, sender: AgentId, *, was_delayed: bool = False
+    ) -> frozenset[AgentId]:
+        """All that an address means: a group never includes its sender, a name may.
+
+        Whether the sender may post to a channel was seen when the message was accepted; of one that
+        has waited for its delivery time since, it is looked at again.
+        """
+        groups: Iterable[Target] = address.groups
+        if was_delayed:
+            groups = [one for one in groups if self._memberships.closed(sender, one) is None]
+        found = frozenset[AgentId]().union(*map(self.members, groups))
         return found - {sender} | frozenset(address.named)
 
     def _members_of(self, group: Group) -> frozenset[AgentId]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from broker.directory.roll import RollCall
 from broker.kernel.errors import BrokerError, FieldProblem, ForbiddenError
 from broker.kernel.ids import AgentId, ChannelId
 from broker.kernel.viewer import Viewer
@@ -29,20 +30,33 @@ class ChannelMembers:
         self,
         store: ChannelStore,
         registered_at: Callable[[Sequence[AgentId]], list[int | None]],
+        rolls: RollCall,
     ) -> None:
         """`registered_at` gives when (ms) each agent registered, None where one is not."""
         self._store = store
         self._registered_at = registered_at
+        self._rolls = rolls
         self._rosters = Rosters(store)
 
     # --- what routing and reading ask -------------------------------------------------------
 
     def audience(self, name: str) -> Collection[AgentId] | None:
-        """Who gets what is posted to a channel; None if there is no such channel."""
+        """Who gets what is posted to a channel, if registered; None if there is no such channel."""
         roster = self._rosters.of(ChannelId(name))
         if roster is None:
             return None
-        return [one.agent for one in self.present(ChannelId(name), roster.members)]
+        # The roll may be half a second old: who is not in it as it was may have joined since, and
+        # is looked at again; who has gone since is passed over by whoever asks for recipients.
+        roll = self._rolls.recent()
+        found: list[Member] = []
+        doubtful: list[Member] = []
+        for member in roster.members:
+            enrolled = roll.find(member.agent)
+            stayed = enrolled is not None and enrolled.registered_at == member.since
+            (found if stayed else doubtful).append(member)
+        if doubtful:
+            found += self.present(ChannelId(name), doubtful)
+        return [one.agent for one in found]
 
     def refusal(self, sender: AgentId, name: str) -> BrokerError | None:
         """Why an agent may not post to a channel: it is private, and the agent is no member."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from broker.directory.roll import Roll, RollCall
@@ -15,7 +15,6 @@ from broker.routing.targets import (
     Address,
     Everyone,
     Group,
-    GroupKind,
     Named,
     Target,
     leaves,
@@ -74,10 +73,10 @@ class Reach:
 
     def _refusal(self, message: Envelope, groups: Groups) -> BrokerError | None:
         address = parse(message.to)
-        for channel in _channels(address):
-            refusal = self._memberships.refusal(message.sender, channel)
-            if refusal is not None:
-                return refusal
+        for target in address.groups:
+            closed = self._memberships.closed(message.sender, target)
+            if closed is not None:
+                return closed
         unknown = [] if message.hold_for_unknown else _unknown(address, groups.roll)
         if unknown:
             near = [name for agent in unknown for name in self._near_names(agent)]
@@ -88,14 +87,6 @@ class Reach:
             if target != Everyone() and groups.members(target) <= {message.sender}
         ]
         return NoRecipientsError(problems) if problems else None
-
-
-def _channels(address: Address) -> Iterator[str]:
-    for target in address.groups:
-        for leaf in leaves(target):
-            match leaf:
-                case Group(kind=GroupKind.CHANNEL, name=name):
-                    yield name
 
 
 def _unknown(address: Address, roll: Roll) -> list[AgentId]:

@@ -40,7 +40,7 @@ class Round:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._context = RoutingContext(audience=self._audience, pick=self._pick)
-        self._audiences: dict[tuple[tuple[str, ...], AgentId], tuple[AgentId, ...]] = {}
+        self._audiences: dict[tuple[tuple[str, ...], AgentId, bool], tuple[AgentId, ...]] = {}
         self._standings: dict[AgentId, Standing] = {}
         self._turns: dict[MessageId, int] = {}
         self._given: list[Sequence[AgentId]] = []
@@ -63,17 +63,22 @@ class Round:
         return Groups(self._sources.rolls.current(), self._sources.memberships)
 
     def _audience(self, message: Envelope) -> tuple[AgentId, ...]:
-        key = (message.to, message.sender)
+        was_delayed = message.deliver_at is not None
+        key = (message.to, message.sender, was_delayed)
         if key not in self._audiences:
             address = parse(message.to)
             self._audiences[key] = (
-                self._found(address, message.sender) if address.has_groups else address.named
+                self._found(address, message.sender, was_delayed=was_delayed)
+                if address.has_groups
+                else address.named
             )
         return self._audiences[key]
 
-    def _found(self, address: Address, sender: AgentId) -> tuple[AgentId, ...]:
+    def _found(
+        self, address: Address, sender: AgentId, *, was_delayed: bool
+    ) -> tuple[AgentId, ...]:
         before = self._groups.looked_at
-        found = self._groups.audience(address, sender)
+        found = self._groups.audience(address, sender, was_delayed=was_delayed)
         self.effort += (self._groups.looked_at - before) // _IN_SETS
         return tuple(sorted(found))
 

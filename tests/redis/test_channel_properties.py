@@ -18,7 +18,9 @@ from hypothesis.stateful import (
 
 from broker.kernel.errors import BrokerError
 from broker.kernel.ids import AgentId, ChannelId
+from broker.routing.audience import Groups
 from broker.routing.channels import Changes, Definition
+from broker.routing.targets import Group, GroupKind
 from broker.wiring import Broker, build_broker
 from tests.conftest import MakeSettings
 
@@ -154,12 +156,13 @@ class ChannelMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_posted_reaches_the_members(self) -> None:
-        members = self.broker.channels._members
+        members, sources = self.broker.channels._members, self.broker.router._sources
+        groups = Groups(sources.rolls.current(), sources.memberships)
         for name in CHANNELS:
-            audience = members.audience(name)
+            audience = groups.members(Group(kind=GroupKind.CHANNEL, name=name))
             channel = self.model.get(name)
-            assert (audience is None) == (channel is None)
-            assert set(audience or ()) == (channel.members if channel else set())
+            assert (members.audience(name) is None) == (channel is None)
+            assert audience == (channel.members if channel else set())
             for agent in NAMES:
                 may_post = channel is None or not channel.private or agent in channel.members
                 assert (members.refusal(agent, name) is None) == may_post

@@ -8,15 +8,18 @@ from broker.kernel.errors import (
     ConflictError,
     ForbiddenError,
     InvalidFieldsError,
+    MessageNotFoundError,
     UnknownAgentError,
 )
 from broker.kernel.ids import AgentId, ChannelId
+from broker.routing.audience import Groups
 from broker.routing.channel_members import ChannelMembers, NotAMemberError
 from broker.routing.channel_roster import Rosters
 from broker.routing.channel_store import Channel, ChannelStore, Member
 from broker.routing.channels import Changes, ChannelNotFoundError, Definition
+from broker.routing.targets import Group, GroupKind
 from tests.redis.racing import race, succeeded
-from tests.redis.stage import Stage
+from tests.redis.stage import HOUR_MS, Stage
 
 ALICE, BOB, CAROL = AgentId("alice"), AgentId("bob"), AgentId("carol")
 X = ChannelId("x")
@@ -41,6 +44,14 @@ def members(stage: Stage, channel: ChannelId = X) -> set[AgentId]:
 
 def members_of(stage: Stage) -> ChannelMembers:
     return stage.broker.channels._members
+
+
+def audience(stage: Stage) -> set[AgentId] | None:
+    """Whom a post reaches, as routing finds it; None if there is no such channel."""
+    sources = stage.broker.router._sources
+    groups = Groups(sources.rolls.current(), sources.memberships)
+    reached = groups.members(Group(kind=GroupKind.CHANNEL, name=X))
+    return None if members_of(stage).audience(X) is None else set(reached)
 
 
 def store_of(stage: Stage) -> ChannelStore:
@@ -269,7 +280,7 @@ def test_a_deleted_agent_is_no_member_and_nor_is_its_namesake(stage: Stage) -> N
     register_anew(stage, BOB)
 
     assert members(stage) == {ALICE}
-    assert members_of(stage).audience(X) == [ALICE]
+    assert audience(stage) == {ALICE}
     with pytest.raises(ChannelNotFoundError):
         stage.broker.channels.get(X, as_(BOB))
     assert isinstance(members_of(stage).refusal(BOB, X), NotAMemberError)
@@ -327,15 +338,15 @@ def test_sweeping_out_spares_who_has_joined_anew(stage: Stage) -> None:
 
 
 def test_routing_learns_of_every_change_of_the_members(stage: Stage) -> None:
-    assert members_of(stage).audience(X) is None
+    assert audience(stage) is None
     make(stage)
-    assert members_of(stage).audience(X) == [ALICE]
+    assert audience(stage) == {ALICE}
     stage.broker.channels.join(X, BOB, as_(BOB))
-    assert set(members_of(stage).audience(X) or ()) == {ALICE, BOB}
+    assert audience(stage) == {ALICE, BOB}
     stage.broker.channels.leave(X, BOB, as_(BOB))
-    assert members_of(stage).audience(X) == [ALICE]
+    assert audience(stage) == {ALICE}
     stage.broker.channels.delete(X, as_(ALICE))
-    assert members_of(stage).audience(X) is None
+    assert audience(stage) is None
 
 
 def test_members_are_read_again_only_when_they_changed(
@@ -427,7 +438,7 @@ def test_many_join_and_leave_at_once_and_none_is_lost(stage: Stage) -> None:
 
     assert len(succeeded(results)) == len(agents)
     assert members(stage) == {ALICE, *joining}
-    assert set(members_of(stage).audience(X) or ()) == {ALICE, *joining}
+    assert audience(stage) == {ALICE, *joining}
 
 
 def test_joining_and_deleting_a_channel_leave_all_of_it_or_nothing(stage: Stage) -> None:
@@ -490,3 +501,66 @@ def test_a_new_owner_cannot_leave_in_the_moment_of_taking_over(stage: Stage) -> 
 
         assert stage.broker.channels.get(X, EVERYBODY).owner in members(stage)
         stage.broker.channels.delete(X, EVERYBODY)
+
+
+# --- what was posted --------------------------------------------------------------------------
+
+
+def test_what_was_posted_is_found_by_whoever_may_see_the_channel(stage: Stage) -> None:
+    make(stage, private=True)
+    stage.broker.channels.invite(X, BOB, as_(ALICE))
+    posted = stage.deliver(f"channel:{X}")
+    with pytest.raises(MessageNotFoundError):
+        stage.broker.archive.get(posted, as_(CAROL))
+
+    stage.broker.channels.invite(X, CAROL, as_(BOB))
+    assert stage.broker.archive.get(posted, as_(CAROL)).message.id == posted
+
+    stage.broker.channels.remove(X, CAROL, as_(ALICE))
+    with pytest.raises(MessageNotFoundError):
+        stage.broker.archive.get(posted, as_(CAROL))
+
+
+def test_what_is_yet_to_be_posted_is_its_authors_alone(stage: Stage) -> None:
+    make(stage)
+    stage.broker.channels.join(X, BOB, as_(BOB))
+    delayed = stage.deliver(f"channel:{X}", delay_ms=HOUR_MS)
+
+    assert stage.broker.archive.get(delayed, as_(ALICE)).message.id == delayed
+    for agent in (BOB, CAROL):
+        with pytest.raises(MessageNotFoundError):
+            stage.broker.archive.get(delayed, as_(agent))
+    assert stage.broker.channels.history(X, as_(BOB), limit=10) == ([], None)
+
+
+def test_a_label_opens_no_message_to_the_members_of_a_channel_of_that_name(stage: Stage) -> None:
+    make(stage)
+    labelled = stage.deliver(BOB, ALICE, channel=X)
+
+    with pytest.raises(MessageNotFoundError):
+        stage.broker.archive.get(labelled, as_(CAROL))
+    assert stage.broker.channels.history(X, EVERYBODY, limit=10) == ([], None)
+
+
+def test_who_lost_the_right_to_post_before_the_delivery_time_reaches_nobody(stage: Stage) -> None:
+    make(stage, private=True)
+    stage.broker.channels.invite(X, BOB, as_(ALICE))
+    delayed = stage.send((f"channel:{X}", CAROL), BOB, delay_ms=HOUR_MS)
+    stage.broker.channels.remove(X, BOB, as_(ALICE))
+
+    stage.shift(stage.broker.keys.delayed(stage.broker.keys.partition_for(BOB)), -2 * HOUR_MS)
+    stage.route()
+
+    assert [one.agent_id for one in stage.broker.archive.receipts(delayed)] == [CAROL]
+    assert stage.inbox(ALICE) == []
+    assert stage.inbox(CAROL) == [delayed]
+
+
+def test_the_human_gets_what_is_posted_to_its_channels(stage: Stage) -> None:
+    user = AgentId("user")
+    make(stage)
+    stage.broker.channels.join(X, user, EVERYBODY)
+
+    posted = stage.deliver(f"channel:{X}")
+
+    assert stage.inbox(user) == [posted]

@@ -218,3 +218,12 @@ def test_a_plain_message_joins_no_conversation(stage: Stage) -> None:
     message = stage.broker.archive.get(stage.send(channel="general")).message
 
     assert commands_to_join(stage.broker.keys, message_policy(stage.settings), [message]) == []
+
+
+def test_an_answer_to_more_than_the_other_one_leaves_the_conversation(stage: Stage) -> None:
+    first = say(stage, ALICE, BOB)
+
+    answer = stage.deliver(("alice", "broadcast"), "bob", reply_to=first)
+
+    assert stage.broker.archive.get(answer).message.channel is None
+    assert history(stage) == [first]
