@@ -132,6 +132,18 @@ def test_a_broadcast_reaches_everyone(api: Api) -> None:
     assert [one["to"] for one in api.fetch("bob")] == ["broadcast"]
 
 
+@pytest.mark.parametrize("to", ["tag:x", ["carol"], {"any_of": ["tag:x"], "not": ["bob"]}])
+def test_a_broadcast_may_name_any_targets(api: Api, to: object) -> None:
+    api.post("/agents/register", {"id": "carol", "tags": ["x"]})
+
+    response = api.post("/broadcast", {"from": "alice", "to": to, "body": "some"})
+    api.broker.router.drain()
+
+    assert response.status_code == 202
+    assert [one["to"] for one in api.fetch("carol")] == [to[0] if isinstance(to, list) else to]
+    assert api.fetch("bob") == []
+
+
 def test_a_message_shows_where_it_stands(api: Api) -> None:
     identifier = api.send(subject="s", priority=9, correlation_id="c")
 

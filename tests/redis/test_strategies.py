@@ -25,6 +25,10 @@ def pool(stage: Stage) -> Stage:
     return stage
 
 
+class RouterDiedError(Exception):
+    """A router was killed, right after it had asked Redis for something."""
+
+
 def shares(stage: Stage, strategy: Strategy, count: int, **fields: object) -> Counter[str]:
     """How many messages each got of so many that are routed together."""
     drafts = [
@@ -159,6 +163,30 @@ def test_who_was_chosen_before_a_router_died_stays_chosen(pool: Stage) -> None:
 
     assert identifier in pool.inbox(WORKERS[2])
     assert [one.agent_id for one in pool.broker.archive.receipts(identifier)] == [WORKERS[2]]
+
+
+@pytest.mark.parametrize("step", ["address", "commit", "release"])
+@pytest.mark.parametrize("strategy", Strategy)
+def test_a_router_that_dies_at_any_step_leaves_each_message_with_one_agent(
+    pool: Stage, monkeypatch: pytest.MonkeyPatch, strategy: Strategy, step: str
+) -> None:
+    store = pool.broker.router._store
+    carry_out = getattr(store, step)
+
+    def die(*arguments: object) -> None:
+        carry_out(*arguments)
+        raise RouterDiedError
+
+    sent = [pool.send("tag:pool", strategy=strategy) for _ in range(8)]
+    with monkeypatch.context() as dying:
+        dying.setattr(store, step, die)
+        with pytest.raises(RouterDiedError):
+            pool.broker.router.drain()
+    pool.forget_drainer()
+
+    pool.route()
+
+    assert sorted(name for worker in WORKERS for name in pool.inbox(worker)) == sorted(sent)
 
 
 def test_turns_that_are_taken_at_once_are_all_different(stage: Stage) -> None:
