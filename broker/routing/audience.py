@@ -23,6 +23,9 @@ from broker.routing.targets import (
 Members = Callable[[str], Collection[AgentId] | None]
 """The members of a group by its name; None where there is no such group."""
 
+Refusal = Callable[[AgentId, str], BrokerError | None]
+"""Why a sender may not post to a channel; None if it may."""
+
 TRAIT_OF: Final = {
     GroupKind.LABEL: Trait.LABEL,
     GroupKind.TAG: Trait.TAG,
@@ -41,15 +44,12 @@ def _nothing_refused(_sender: AgentId, _channel: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Memberships:
-    """Groups that the register does not know; `wiring` hands in who does.
-
-    `refusal` says why a sender may not post to a channel; None if it may.
-    """
+    """Groups that the register does not know; `wiring` hands in who does."""
 
     channel: Members = _no_such_group
     team: Members = _no_such_group
     orchestrator: Members = _no_such_group
-    refusal: Callable[[AgentId, str], BrokerError | None] = _nothing_refused
+    refusal: Refusal = _nothing_refused
 
     def of(self, group: Group) -> Collection[AgentId] | None:
         """The members of such a group, None where there is none of that name."""

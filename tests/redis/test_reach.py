@@ -7,7 +7,7 @@ import pytest
 from broker.kernel.errors import BrokerError, ConflictError, NotWaitingError, UnknownAgentError
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, MessageId
-from broker.messaging.message import Strategy
+from broker.messaging.message import Envelope, Strategy
 from broker.messaging.receipts import Listing
 from broker.routing.audience import Memberships
 from broker.routing.reach import NoRecipientsError, Reach
@@ -23,6 +23,16 @@ def tagged(stage: Stage) -> Stage:
     for agent, tag in ((ALICE, "write"), (BOB, "review"), (CAROL, "review")):
         stage.broker.agents.register(agent, {"tags": (tag,)})
     return stage
+
+
+def envelope(*to: str, sender: AgentId = ALICE) -> Envelope:
+    return Envelope(
+        id=MessageId("msg_01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+        sender=sender,
+        to=to,
+        created_at=1,
+        expires_at=2,
+    )
 
 
 def untag(stage: Stage) -> None:
@@ -126,19 +136,36 @@ def test_a_channel_may_refuse_who_posts_to_it(tagged: Stage) -> None:
 
     memberships = Memberships(channel={"ops": (BOB, ALICE)}.get, refusal=refusal)
     reach = Reach(tagged.broker.router._sources.rolls, memberships, tagged.broker.agents.near_names)
-    store = tagged.routing_store()
-    ids = [tagged.send("tag:review", sender) for sender in ("alice", "bob")]
-    from_alice, from_bob = store.envelopes(ids).values()
+    to_ops = ("channel:ops", json.dumps({"any_of": ["channel:ops"]}), "bob")
 
-    to_ops = [
-        type(one)(id=one.id, sender=one.sender, to=to, created_at=1, expires_at=2)
-        for one in (from_alice, from_bob)
-        for to in (("channel:ops",), (json.dumps({"any_of": ["channel:ops"]}),), ("bob",))
-    ]
-    refused = reach.refusals(to_ops)
+    refused = reach.refusals([envelope(to, sender=one) for one in (ALICE, BOB) for to in to_ops])
 
     assert [type(one) for one in refused[:3]] == [ConflictError, ConflictError, type(None)]
     assert refused[3:] == [None, None, None]
+
+
+def test_of_a_batch_a_channel_is_asked_once_and_the_first_unknown_names_get_near_ones(
+    tagged: Stage,
+) -> None:
+    asked: list[str] = []
+
+    def refusal(_sender: AgentId, channel: str) -> None:
+        asked.append(channel)
+
+    def near_names(agent: AgentId) -> list[AgentId]:
+        asked.append(agent)
+        return [BOB]
+
+    rolls = tagged.broker.router._sources.rolls
+    reach = Reach(rolls, Memberships(channel={"ops": (BOB,)}.get, refusal=refusal), near_names)
+    unknown = [json.dumps({"any_of": ["broadcast"], "not": [f"bobb{n}"]}) for n in range(30)]
+
+    refused = reach.refusals([envelope("channel:ops") for _ in range(30)])
+    refused += reach.refusals([envelope(selector) for selector in unknown])
+
+    assert asked == ["ops", *(f"bobb{number}" for number in range(10))]
+    assert refused[:30] == [None] * 30
+    assert all(isinstance(one, UnknownAgentError) for one in refused[30:])
 
 
 # --- nobody left when it is routed ----------------------------------------------------------
