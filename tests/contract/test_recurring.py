@@ -46,6 +46,18 @@ def test_a_recurring_message_is_created_and_shown(api: Api) -> None:
     assert api.get(f"/recurring/{view['id']}").get_json() == view
 
 
+def test_a_recurring_message_may_be_for_any_targets(api: Api) -> None:
+    api.post("/agents/register", {"id": "bob", "tags": ["x"]})
+    to = [{"any_of": ["tag:x"], "not": ["alice"]}, "user"]
+    identifier = create(api, to=to, schedule="interval:1")
+
+    until(api.broker.recurring.fire_overdue, within=5, what="its first time has come")
+
+    api.broker.router.drain()
+    assert api.get(f"/recurring/{identifier}").get_json()["to"] == to
+    assert [one["to"] for one in api.fetch("bob")] == [to]
+
+
 def test_what_it_sends_reaches_the_inbox_and_its_history(api: Api) -> None:
     identifier = create(api, schedule="interval:1", body="number {{count}}")
 
