@@ -33,7 +33,7 @@ _PATH_PARAMETERS: Final = {
 }
 _ID_OF: Final = {"message_id": "$response.body#/id"}
 _LINKS: Final = {
-    "sendMessage": ("getMessage", "cancelMessage", "getReceipts"),
+    "sendMessage": ("getMessage", "cancelMessage", "getReceipts", "getClaim"),
     "broadcastMessage": ("getMessage", "getReceipts"),
 }
 _TOKEN: Final = {
