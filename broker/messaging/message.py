@@ -142,6 +142,11 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, re
         return self.deliver_at or self.created_at
 
     @property
+    def correlation(self) -> str:
+        """By what the replies to it are known: what the asker said, or its own id."""
+        return self.correlation_id or self.id
+
+    @property
     def timeout_at(self) -> int | None:
         """When a ticket's wait for a reply is over; None for what expects none (SPEC M10)."""
         if not self.expects_reply:

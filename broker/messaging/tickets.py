@@ -118,7 +118,7 @@ class Tickets:
             meta=response.meta,
             priority=ticket.priority if response.priority is None else response.priority,
             reply_to=ticket.id,
-            correlation_id=ticket.correlation_id or ticket.id,
+            correlation_id=ticket.correlation,
             idempotency_key=key,
             ttl_ms=response.ttl_ms,
             # Who asks need not be registered, and may come back for the answer.

@@ -156,6 +156,7 @@ def test_a_ticket_is_shown_whole(api: Api) -> None:
 
     assert (shown["ticket_id"], shown["from"], shown["to"]) == (ticket, "alice", "bob")
     assert (shown["status"], shown["late"], shown["reply_count"]) == ("responded", False, 1)
+    assert shown["correlation_id"] == ticket
     assert shown["delivered_at"] is None
     assert shown["responded_at"] == reply["accepted_at"]
     assert shown["created_at"] < shown["timeout_at"]
