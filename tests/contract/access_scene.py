@@ -31,6 +31,7 @@ from tests.redis.stage import HOUR_MS, Stage, token
 
 # What a key is called by stands behind its hash tag, `{namespace:pNN}:` or `{namespace}:`.
 _KEY = b"api_key"
+_FOR_GOOD = -1
 _MOMENT_MS = 10_000
 _BUILT_IN = {b"", b"user", b"system"}
 _ID = re.compile(r"\b[a-z]+_[0-7][0-9A-HJKMNP-TV-Z]{25}\b")
@@ -174,7 +175,7 @@ class Scene:
         return {
             name: _without_use(value) if _kind(name) == _KEY else value
             for name, value, left_ms in held
-            if not 0 < left_ms < _MOMENT_MS
+            if value and (left_ms == _FOR_GOOD or left_ms > _MOMENT_MS)
         }
 
     def forget(self) -> None:

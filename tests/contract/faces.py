@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, Protocol
 
 import requests
+import websocket
 
 from tests.contract.websocket_server import DEADLINE_SECONDS, Agent, Frame, Server
 from tests.waiting import until
@@ -176,7 +178,10 @@ class WebSocket(Http):
     def connection(self, agent: str) -> Agent:
         """The connection of an agent, opened when it is first needed."""
         if agent not in self._agents:
-            connected = Agent(self.server, agent, header=self._headers)
+            try:
+                connected = Agent(self.server, agent, header=self._headers)
+            except websocket.WebSocketBadStatusException as refused:
+                raise Refused(json.loads(refused.resp_body or b"{}")) from refused
             self._open.callback(connected.socket.close)
             connected.hello()
             self._agents[agent] = connected
@@ -222,12 +227,12 @@ def _granted(answer: Frame) -> Document:
     return answer
 
 
-def each_face(server: Server, name: str) -> Iterator[Http]:
+def each_face(server: Server, name: str, **headers: str) -> Iterator[Http]:
     """Give the face of this name, and leave no connection of it."""
     if name == Http.name:
-        yield Http(server)
+        yield Http(server, **headers)
         return
-    face = WebSocket(server)
+    face = WebSocket(server, **headers)
     try:
         yield face
     finally:
