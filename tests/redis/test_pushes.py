@@ -15,7 +15,7 @@ from broker.delivery.store import WebhookStore
 from broker.delivery.webhook import Webhook, WebhookDefinition
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, MessageId
-from broker.messaging.delivery import Wanted
+from broker.messaging.delivery import Delivered, Wanted
 from tests.receivers import Received, Receiver, Reply, receiving
 from tests.redis.conftest import MakeStage
 from tests.redis.racing import race
@@ -269,6 +269,47 @@ def test_an_endpoint_that_is_gone_turns_the_webhook_off_and_the_user_is_told(
     set_webhook(stage, receiver.url)
     stage.broker.pusher.sweep()
     becomes(stage, identifier, DeliveryState.ACKNOWLEDGED)
+
+
+def test_an_offer_is_pushed_and_put_aside_until_it_is_offered_again(
+    stage: Stage, receiver: Receiver
+) -> None:
+    stage.register("carol")
+    set_webhook(stage, receiver.url)
+    offer = stage.deliver(("bob", "carol"), claimable=True)
+
+    stage.broker.pusher.push()
+    becomes(stage, offer, DeliveryState.WAITING)
+
+    (received,) = receiver.requests
+    assert received.message["claimable"] is True
+    assert stage.receipt(offer).attempts == 0
+    stage.pass_time()
+    stage.settle()
+    stage.broker.pusher.sweep()
+    assert [one.id for one in receiver.wait_for(2)] == [offer, offer]
+
+
+def test_an_endpoint_may_claim_what_it_is_offered_before_it_answers(
+    stage: Stage, receiver: Receiver
+) -> None:
+    stage.register("carol")
+    set_webhook(stage, receiver.url)
+    claimed: list[Delivered] = []
+
+    def claim(received: Received) -> Reply:
+        claimed.append(stage.broker.claims.claim(BOB, MessageId(received.id)))
+        return Reply()
+
+    receiver.behaviour = claim
+    offer = stage.deliver(("bob", "carol"), claimable=True)
+    stage.broker.pusher.push()
+    until(lambda: claimed and not held(stage), within=5, what="it is claimed")
+
+    assert stage.state(offer) is DeliveryState.LEASED
+    stage.ack(claimed[0])
+    assert stage.state(offer) is DeliveryState.ACKNOWLEDGED
+    assert len(receiver.requests) == 1
 
 
 def test_what_a_dead_pusher_left_is_pushed_again_uncounted(
