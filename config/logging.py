@@ -55,6 +55,8 @@ def configure(*, process: str, fmt: Literal["console", "json"], level: str) -> N
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    # It tells the URLs of webhooks, and what is in their queries is their owners'.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def redact(

@@ -50,6 +50,13 @@ class Reply:
 Behaviour = Callable[[Received], Reply]
 
 
+class _Server(ThreadingHTTPServer):
+    """A server that says nothing of callers who hang up."""
+
+    def handle_error(self, *_: object) -> None:
+        """Callers are killed, and give up: that is what is tested."""
+
+
 class Receiver:
     """An endpoint; what it answers may change at any time."""
 
@@ -57,7 +64,7 @@ class Receiver:
         self.requests: list[Received] = []
         self.connections = 0
         self.behaviour: Behaviour = lambda _: Reply()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 

@@ -66,7 +66,7 @@ class Connection:
     """A connection to one endpoint, opened with the first request and kept for the next."""
 
     def __init__(self, endpoint: Endpoint, pool: HTTPConnectionPool, dialler: Dialler) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._pool = pool
         self._dialler = dialler
 
@@ -89,7 +89,7 @@ class Connection:
     def _answer(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Answered:
         response = self._pool.urlopen(
             "POST",
-            self._endpoint.target,
+            self.endpoint.target,
             body=body,
             headers=dict(headers),
             retries=False,
@@ -118,7 +118,7 @@ class Connection:
         if self._dialler.was_cut or isinstance(cause, TimeoutError):
             return f"no complete answer within {seconds:g} seconds"
         if isinstance(cause, socket.gaierror):
-            return f"{self._endpoint.host} can't be resolved"
+            return f"{self.endpoint.host} can't be resolved"
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the certificate is not trusted: {cause.verify_message}"
         if isinstance(cause, SSLError | ssl.SSLError):

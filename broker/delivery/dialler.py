@@ -72,9 +72,9 @@ class Dialler:
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Cut the connection if what is done meanwhile takes longer."""
-        self._ends_at = time.monotonic() + seconds
+        self._ends_at = ends_at = time.monotonic() + seconds
         self.was_cut = False
-        timer = threading.Timer(seconds, self._cut)
+        timer = threading.Timer(seconds, self._cut, (ends_at,))
         timer.daemon = True
         timer.start()
         try:
@@ -114,8 +114,10 @@ class Dialler:
                 self._line.close()
             self._line = line
 
-    def _cut(self) -> None:
+    def _cut(self, ends_at: float) -> None:
         with self._lock:
+            if ends_at != self._ends_at:
+                return  # it came too late to be called off, and the next one has begun
             self.was_cut = True
             if self._line is not None:
                 try:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import structlog
+
 from broker.delivery.webhook import Webhook
 from broker.delivery.webhooks import Webhooks
+from broker.kernel.errors import InboxFullError
 from broker.kernel.ids import AgentId
 from broker.messaging.message import Draft
 
 KIND: Final = "alert"
 _SYSTEM: Final = AgentId("system")
 _USER: Final = AgentId("user")
+
+_log = structlog.get_logger(__name__)
 
 
 class Farewell:
@@ -24,7 +29,10 @@ class Farewell:
 
     def __call__(self, webhook: Webhook, because: str) -> None:
         """The webhook is over, for this reason."""
-        self._send(notice(webhook, because))
+        try:
+            self._send(notice(webhook, because))
+        except InboxFullError as error:
+            _log.warning("webhook.nobody_told", agent=webhook.agent_id, error=error.detail)
         self._webhooks.disable(webhook.agent_id, because)
 
 

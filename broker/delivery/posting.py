@@ -11,7 +11,7 @@ import msgspec
 from broker.delivery.client import Connection, WebhookClient
 from broker.delivery.endpoint import endpoint_of
 from broker.delivery.signature import signed_headers
-from broker.delivery.verdict import Verdict, judge
+from broker.delivery.verdict import Outcome, Verdict, judge
 from broker.delivery.webhook import Webhook, WebhookPolicy
 from broker.kernel.clock import Clock
 from broker.messaging import wire
@@ -62,6 +62,9 @@ class Posting:
         return webhook.definition.timeout_ms or self._policy.timeout_ms
 
     def _post(self, connection: Connection, webhook: Webhook, delivered: Delivered) -> Verdict:
+        if not (connection.endpoint.is_encrypted or self._policy.allow_private):
+            # It was set while private addresses were allowed.
+            return Verdict(outcome=Outcome.REFUSED, reason="the URL must begin with https://")
         now = self._clock()
         body = _encode(wire.unleased(delivered))
         headers = {

@@ -102,20 +102,17 @@ class Pusher:
         return True
 
     def _take_turn(self, hold: Hold) -> None:
-        look_again: set[Partition] = set()
         try:
-            if self._push_to(hold):
-                look_again.add(self._store.keys.partition_for(hold.agent))
-        except BrokerError as error:
-            _log.warning("push.interrupted", agent=hold.agent, error=error.detail)
+            look_again = self._push_to(hold)
         finally:
             with self._lock:
                 del self._turns[hold.agent]
-                look_again |= self._passed_over
-                self._passed_over = set()
+                waiting, self._passed_over = self._passed_over, set()
                 self._lock.notify_all()
-        if look_again and not self._is_ending:
-            self._look(look_again)
+        if look_again:
+            waiting.add(self._store.keys.partition_for(hold.agent))
+        if waiting and not self._is_ending:
+            self._look(waiting)
 
     def _push_to(self, hold: Hold) -> bool:
         """One turn; whether more waits in the inbox."""
@@ -135,7 +132,9 @@ class Pusher:
 
 
 def _report(turn: Future[None]) -> None:
-    """A defect must not vanish with its thread."""
+    """What ends a turn must not vanish with its thread; the sweep begins another."""
     error = None if turn.cancelled() else turn.exception()
-    if error is not None:
+    if isinstance(error, BrokerError):
+        _log.warning("push.interrupted", error=error.detail)
+    elif error is not None:
         _log.error("push.failed", exc_info=error)

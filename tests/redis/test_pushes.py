@@ -15,7 +15,7 @@ from broker.delivery.store import WebhookStore
 from broker.delivery.webhook import Webhook, WebhookDefinition
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId, MessageId
-from broker.messaging.delivery import Wanted
+from broker.messaging.delivery import Delivered, Wanted
 from tests.receivers import Received, Receiver, Reply, receiving
 from tests.redis.conftest import MakeStage
 from tests.redis.racing import race
@@ -36,8 +36,8 @@ def make_pushing(make_stage: MakeStage) -> Iterator[MakeStage]:
     """Stages that may post to loopback; their pushes are ended."""
     with ExitStack() as stack:
 
-        def make(**replaced: Any) -> Stage:
-            stage = make_stage(webhook_allow_private=True, **replaced)
+        def make(*, allow_private: bool = True, **replaced: Any) -> Stage:
+            stage = make_stage(webhook_allow_private=allow_private, **replaced)
             stack.callback(stage.broker.pusher.stop, 10)
             return stage
 
@@ -271,6 +271,47 @@ def test_an_endpoint_that_is_gone_turns_the_webhook_off_and_the_user_is_told(
     becomes(stage, identifier, DeliveryState.ACKNOWLEDGED)
 
 
+def test_an_offer_is_pushed_and_put_aside_until_it_is_offered_again(
+    stage: Stage, receiver: Receiver
+) -> None:
+    stage.register("carol")
+    set_webhook(stage, receiver.url)
+    offer = stage.deliver(("bob", "carol"), claimable=True)
+
+    stage.broker.pusher.push()
+    becomes(stage, offer, DeliveryState.WAITING)
+
+    (received,) = receiver.requests
+    assert received.message["claimable"] is True
+    assert stage.receipt(offer).attempts == 0
+    stage.pass_time()
+    stage.settle()
+    stage.broker.pusher.sweep()
+    assert [one.id for one in receiver.wait_for(2)] == [offer, offer]
+
+
+def test_an_endpoint_may_claim_what_it_is_offered_before_it_answers(
+    stage: Stage, receiver: Receiver
+) -> None:
+    stage.register("carol")
+    set_webhook(stage, receiver.url)
+    claimed: list[Delivered] = []
+
+    def claim(received: Received) -> Reply:
+        claimed.append(stage.broker.claims.claim(BOB, MessageId(received.id)))
+        return Reply()
+
+    receiver.behaviour = claim
+    offer = stage.deliver(("bob", "carol"), claimable=True)
+    stage.broker.pusher.push()
+    until(lambda: claimed and not held(stage), within=5, what="it is claimed")
+
+    assert stage.state(offer) is DeliveryState.LEASED
+    stage.ack(claimed[0])
+    assert stage.state(offer) is DeliveryState.ACKNOWLEDGED
+    assert len(receiver.requests) == 1
+
+
 def test_what_a_dead_pusher_left_is_pushed_again_uncounted(
     stage: Stage, receiver: Receiver
 ) -> None:
@@ -352,6 +393,59 @@ def test_one_of_many_who_begin_at_once_pushes(stage: Stage) -> None:
     begun = race(*(lambda token=f"t{n}": store.begin(BOB, token) for n in range(16)))
 
     assert len([one for one in begun if one is not None]) == 1
+
+
+def test_one_of_many_who_set_a_webhook_at_once_gets_the_secret(stage: Stage) -> None:
+    urls = [f"http://127.0.0.1:9/{number}" for number in range(16)]
+
+    secrets = race(*(lambda url=url: set_webhook(stage, url) for url in urls))
+
+    shown = [secret for secret in secrets if secret != "None"]
+    assert shown == [webhook_of(stage).secret]
+
+
+def test_of_many_rotations_at_once_the_last_two_sign(stage: Stage) -> None:
+    first = set_webhook(stage, "http://127.0.0.1:9/hook")
+    webhooks = stage.broker.webhooks
+
+    made = race(*(lambda: webhooks.rotate(BOB, 60_000) for _ in range(16)))
+
+    current, old = webhook_of(stage).secrets_at(stage.now())
+    assert {current, old} <= set(made)
+    assert current != old != first
+
+
+def test_a_webhook_that_is_removed_amid_a_push_stays_removed(
+    stage: Stage, receiver: Receiver
+) -> None:
+    set_webhook(stage, receiver.url)
+    is_removed = threading.Event()
+    receiver.behaviour = lambda _: Reply(status=500 if is_removed.wait(10) else 204)
+    identifier = stage.deliver()
+    stage.broker.pusher.push()
+    receiver.wait_for(1)
+
+    stage.broker.webhooks.remove(BOB)
+    is_removed.set()
+    becomes(stage, identifier, DeliveryState.WAITING)
+    until(lambda: not held(stage), within=5, what="the push is over")
+
+    keys = stage.broker.keys
+    left = [keys.webhook(BOB), keys.breaker("webhook", BOB), keys.webhooks(keys.partition_for(BOB))]
+    assert [stage.broker.redis.command("EXISTS", key) for key in left] == [0, 0, 0]
+
+
+def test_what_was_set_while_it_was_allowed_is_refused_when_it_no_longer_is(
+    make_pushing: MakeStage, receiver: Receiver
+) -> None:
+    set_webhook(make_pushing(), receiver.url)
+    stage = make_pushing(allow_private=False)
+    identifier = stage.deliver()
+
+    stage.broker.pusher.push()
+    becomes(stage, identifier, DeliveryState.DEAD)
+
+    assert receiver.connections == 0
 
 
 def test_only_who_pushes_renews_notes_and_ends(stage: Stage) -> None:

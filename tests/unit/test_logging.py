@@ -68,6 +68,18 @@ def test_no_line_shows_a_token(
     assert "wsk_01M7XF2CCG8KEW528XPJPPZH03_***" in lines
 
 
+def test_no_line_shows_a_webhooks_secret_or_url(capsys: pytest.CaptureFixture[str]) -> None:
+    station_logging.configure(process="delivery", fmt="json", level="debug")
+
+    structlog.get_logger("a").info("asked", body=["whsec_c2VjcmV0+/s3cr3t=="])
+    for level in (logging.DEBUG, logging.WARNING):
+        logging.getLogger("urllib3.connectionpool").log(level, "POST %s", "/hook?token=s3cr3t")
+
+    lines = capsys.readouterr().err
+    assert "whsec_***" in lines
+    assert "s3cr3t" not in lines
+
+
 def test_lines_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
     station_logging.configure(process="web", fmt="json", level="warning")
 
