@@ -49,6 +49,7 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn publishes no ty
     """Log like every other process, and forget the metrics of workers that are gone."""
     server.log.error_log.handlers.clear()
     server.log.error_log.propagate = True
+    server.log.error_log.addFilter(_without_alarm)
     logging.getLogger("gunicorn.access").propagate = False
     station_logging.configure(process="web", fmt=_settings.log_format, level=_settings.log_level)
     for left in _metrics_parent.glob(f"{_METRICS}*"):
@@ -56,6 +57,15 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn publishes no ty
             shutil.rmtree(left, ignore_errors=True)
     shutil.rmtree(_metrics_dir, ignore_errors=True)
     _metrics_dir.mkdir(mode=0o700, parents=True)
+
+
+def _without_alarm(record: logging.LogRecord) -> bool:
+    """Tell of a client that did not read in time as what it is: nothing of ours went wrong."""
+    if record.exc_info and isinstance(record.exc_info[1], TimeoutError):
+        record.msg, record.args = "A client did not take its answer in time.", ()
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        record.exc_info = None
+    return True
 
 
 def on_exit(server: Any) -> None:  # noqa: ANN401, ARG001

@@ -8,7 +8,8 @@ from typing import Final
 
 from broker.operations.timeline import Event, Position, Progress
 
-_KEPT: Final = 4_096
+# An event of a batch names 25 messages. So much takes about 5 MB.
+_KEPT_ITEMS: Final = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,7 @@ class RecentEvents:
         self.is_over = False
         self._first = 0
         self._kept: list[Told] = []
+        self._items = 0
 
     @property
     def next_number(self) -> int:
@@ -42,8 +44,13 @@ class RecentEvents:
         """Note what was read; the oldest go in exchange."""
         self._kept.extend(told)
         self.progress = progress
-        if len(self._kept) > 2 * _KEPT:
-            gone = len(self._kept) - _KEPT
+        self._items += sum(map(_items, told))
+        # Seldom and many: what remains is moved each time.
+        if self._items > 2 * _KEPT_ITEMS:
+            gone = 0
+            while self._items > _KEPT_ITEMS:
+                self._items -= _items(self._kept[gone])
+                gone += 1
             del self._kept[:gone]
             self._first += gone
 
@@ -53,3 +60,7 @@ class RecentEvents:
             return None
         start = number - self._first
         return self._kept[start : start + limit]
+
+
+def _items(told: Told) -> int:
+    return len(told.items) if isinstance(told, Event) else 1

@@ -67,7 +67,7 @@ class Position(NamedTuple):
         return (self.ms, self.seq + 1) if partition <= self.partition else (self.ms, self.seq)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
     """What an event is about: a message, an agent, another thing; or an agent's share in it."""
 
@@ -76,7 +76,7 @@ class Item:
     other_id: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
     """A move that was made, with all that made it together."""
 

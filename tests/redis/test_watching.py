@@ -141,7 +141,7 @@ def test_a_watcher_that_resumes_misses_nothing_while_more_is_written(stage: Stag
 def test_a_watcher_that_fell_behind_reads_what_it_lacks(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("broker.operations.recent_events._KEPT", 4)
+    monkeypatch.setattr("broker.operations.recent_events._KEPT_ITEMS", 4)
     watching = of(stage)
     with watching.watch(Interest()) as slow, watching.watch(Interest()) as quick:
         sent = [stage.send(sender=name) for name in ("alice", "bob") * 12]

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
+from limits import parse_many
 
 from config import env_example
 from config.setting import TEN_YEARS_SECONDS
@@ -187,6 +188,48 @@ def test_settings_of_signed_tokens_must_fit_together() -> None:
     assert "keep one of them" in problems_of(url | key)[0]
     assert "could be checked with" in problems_of({"WAYSTATION_JWT_ISSUER": "idp"})[0]
     assert load_settings(url | {"WAYSTATION_JWT_ISSUER": "idp"}).jwt_audience == "waystation"
+
+
+@pytest.mark.parametrize(
+    ("environ", "rates"),
+    [
+        ({}, (None, None)),
+        ({"WAYSTATION_AUTH": "required"}, ("200/second", "20/second")),
+        ({"WAYSTATION_RATE_LIMIT": "5/minute"}, ("5/minute", None)),
+        ({"WAYSTATION_RATE_LIMIT_ANONYMOUS": "5/minute"}, (None, None)),
+        (
+            {
+                "WAYSTATION_AUTH": "required",
+                "WAYSTATION_RATE_LIMIT": "off",
+                "WAYSTATION_RATE_LIMIT_ANONYMOUS": "off",
+            },
+            (None, None),
+        ),
+    ],
+)
+def test_callers_are_limited_where_they_are_known(
+    environ: dict[str, str], rates: tuple[str | None, str | None]
+) -> None:
+    settings = load_settings(environ)
+
+    assert (settings.caller_rates, settings.anonymous_rates) == rates
+
+
+@pytest.mark.parametrize(
+    ("text", "periods"),
+    [("200/second", [1]), ("5/2 minutes;100/day", [120, 86_400]), ("7/hours; 8/second", [3600, 1])],
+)
+def test_a_rate_is_read_as_flask_limiter_reads_it(text: str, periods: list[int]) -> None:
+    settings = load_settings({"WAYSTATION_RATE_LIMIT": text})
+
+    assert [item.get_expiry() for item in parse_many(settings.caller_rates or "")] == periods
+
+
+@pytest.mark.parametrize("text", ["200", "0/second", "-1/second", "1/fortnight", "1/second;", "on"])
+def test_what_is_no_rate_is_refused(text: str) -> None:
+    (problem,) = problems_of({"WAYSTATION_RATE_LIMIT": text})
+
+    assert problem.startswith("WAYSTATION_RATE_LIMIT: must be off, or rates like 200/second")
 
 
 def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
