@@ -66,4 +66,4 @@ class ApiKey:
             ends.append(self.previous_until)
         elif not is_current:
             return None
-        return principal_of(f"key:{self.id}", self.scopes, min(ends) if ends else None)
+        return principal_of(self.id, self.scopes, min(ends) if ends else None)

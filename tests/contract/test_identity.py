@@ -165,7 +165,7 @@ def test_everybody_can_see_what_it_is(guarded: Guarded) -> None:
         "expires_at": None,
     }
     assert guarded.get("/me", issued["token"]).get_json() == {
-        "name": f"key:{issued['id']}",
+        "name": issued["id"],
         "scopes": ["agent:bob", "operator"],
         "is_operator": True,
         "is_admin": False,

@@ -37,7 +37,7 @@ class Desk:
 
     def issue(self, *scopes: str, **wanted: int) -> Issued:
         return self.keys.create(
-            NewKey(name="a key", scopes=scopes or ("agent:bob",), **wanted), created_by="key:boss"
+            NewKey(name="a key", scopes=scopes or ("agent:bob",), **wanted), created_by="key_boss"
         )
 
     def opens(self, token: str) -> Principal | None:
@@ -75,7 +75,7 @@ def test_a_token_opens_the_key_that_it_was_given_out_for(desk: Desk) -> None:
     assert principal.is_operator
     assert not principal.is_admin
     kept = desk.keys.get(issued.key.id)
-    assert (kept.name, kept.created_by, kept.created_at) == ("a key", "key:boss", desk.now)
+    assert (kept.name, kept.created_by, kept.created_at) == ("a key", "key_boss", desk.now)
 
 
 def test_a_changed_token_opens_nothing(desk: Desk) -> None:
@@ -277,15 +277,15 @@ def test_a_full_redis_still_knows_keys_and_ends_them(
         broker = build_broker(chosen)
         broker.prepare()
         kept = NewKey(name="kept", scopes=("agent:bob",))
-        issued = broker.identity.keys.create(kept, created_by="key:boss")
+        issued = broker.identity.keys.create(kept, created_by="key_boss")
         anybody = NewInvitation(pattern="*", uses=1, expires_in_ms=HOUR_MS)
-        invited = broker.identity.invitations.create(anybody, created_by="key:boss")
+        invited = broker.identity.invitations.create(anybody, created_by="key_boss")
 
         with server.client() as client:
             client.config_set("maxmemory", 1)
 
         with pytest.raises(StorageFullError):
-            broker.identity.keys.create(kept, created_by="key:boss")
+            broker.identity.keys.create(kept, created_by="key_boss")
         assert broker.identity.keys.opened_by(issued.token) is not None
         broker.identity.keys.revoke(issued.key.id)
         assert broker.identity.keys.opened_by(issued.token) is None

@@ -37,7 +37,7 @@ class Gate:
 
     def invite(self, pattern: str = "*", uses: int = 1, ms: int = 60_000) -> Invited:
         wanted = NewInvitation(pattern=pattern, uses=uses, expires_in_ms=ms)
-        return self.identity.invitations.create(wanted, created_by="key:boss")
+        return self.identity.invitations.create(wanted, created_by="key_boss")
 
     def register(
         self, agent: str, invitation: str | None = None, caller: Principal | None = None
@@ -72,9 +72,9 @@ def by_invitation(make_broker: MakeBroker) -> Gate:
 
 def test_a_closed_station_lets_in_who_has_a_key_for_the_agent(closed: Gate) -> None:
     for caller in (
-        principal_of("key:x", ["agent:carol"], None),
-        principal_of("key:x", ["operator"], None),
-        principal_of("key:x", ["admin"], None),
+        principal_of("key_x", ["agent:carol"], None),
+        principal_of("key_x", ["operator"], None),
+        principal_of("key_x", ["admin"], None),
         ANYONE,
     ):
         registered, token = closed.register("carol", caller=caller)
@@ -84,10 +84,10 @@ def test_a_closed_station_lets_in_who_has_a_key_for_the_agent(closed: Gate) -> N
 
 
 def test_an_agent_that_an_operator_registers_is_not_there_before_it_acts(closed: Gate) -> None:
-    operator = principal_of("key:x", ["operator"], None)
+    operator = principal_of("key_x", ["operator"], None)
 
     registered, _ = closed.register("carol", caller=operator)
-    itself, _ = closed.register("carol", caller=principal_of("key:y", ["agent:carol"], None))
+    itself, _ = closed.register("carol", caller=principal_of("key_y", ["agent:carol"], None))
 
     assert registered.agent.presence is Presence.OFFLINE
     assert itself.agent.presence is Presence.ONLINE
@@ -100,7 +100,7 @@ def test_a_closed_station_lets_nobody_else_in(closed: Gate) -> None:
         with pytest.raises(UnauthenticatedError):
             closed.register("carol", offered)
         with pytest.raises(ForbiddenError):
-            closed.register("carol", offered, principal_of("key:x", ["agent:bob"], None))
+            closed.register("carol", offered, principal_of("key_x", ["agent:bob"], None))
 
 
 def test_whoever_registers_at_an_open_station_gets_a_key_for_just_that_agent(gate: Gate) -> None:
@@ -134,7 +134,7 @@ def test_a_reserved_id_is_refused_and_leaves_no_key(gate: Gate) -> None:
 def test_an_id_that_somebodys_key_speaks_for_is_taken_until_that_key_is_revoked(gate: Gate) -> None:
     """Also before it registers, and after it was deleted: a key stays its holder's."""
     wanted = NewKey(name="both", scopes=("agent:bob", "agent:carol"))
-    issued = gate.identity.keys.create(wanted, created_by="key:boss")
+    issued = gate.identity.keys.create(wanted, created_by="key_boss")
 
     for agent in ("bob", "carol"):
         with pytest.raises(AgentTakenError):

@@ -20,7 +20,7 @@ def test_the_secret_opens_the_key_and_another_does_not() -> None:
     principal = KEY.opened_by("new", 50)
 
     assert principal is not None
-    assert principal.name == "key:key_x"
+    assert principal.name == "key_x"
     assert principal.agents == {AgentId("bob")}
     assert principal.expires_at is None
     assert KEY.opened_by("other", 50) is None

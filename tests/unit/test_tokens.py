@@ -68,7 +68,7 @@ def test_a_key_has_some_scopes_but_not_any_number(count: int) -> None:
 
 
 def test_scopes_make_a_principal_and_foreign_ones_mean_nothing() -> None:
-    principal = principal_of("key:x", ["agent:bob", "operator", "integration:ci", "openid"], None)
+    principal = principal_of("key_x", ["agent:bob", "operator", "integration:ci", "openid"], None)
 
     assert principal.may_act_as(AgentId("bob"))
     assert principal.may_act_as(AgentId("user"))
@@ -79,7 +79,7 @@ def test_scopes_make_a_principal_and_foreign_ones_mean_nothing() -> None:
 
 
 def test_not_even_an_admin_speaks_as_an_agent() -> None:
-    admin = principal_of("key:x", ["admin"], None)
+    admin = principal_of("key_x", ["admin"], None)
 
     assert admin.is_admin
     assert admin.is_operator
