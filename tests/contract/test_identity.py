@@ -387,7 +387,7 @@ def test_a_signed_token_proves_who_asks_by_the_published_key(make_guarded: MakeG
 
         shown = station.get("/me", provider.token()).get_json()
         made_up = [
-            station.get("/me", provider.token(f"key-{number}")).status_code for number in range(50)
+            station.get("/me", provider.token(f"key-{number}")).status_code for number in range(10)
         ]
 
         assert (shown["name"], shown["scopes"]) == ("jwt:ci", ["agent:ci"])
