@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from broker.directory.agents import BUILT_IN
-from broker.directory.roll import RollCall
+from broker.directory.roll import Enrolled, RollCall
 from broker.kernel.ids import AgentId, MessageId
 from broker.messaging.message import Envelope, Strategy
 from broker.routing.audience import Groups, Memberships
@@ -21,6 +21,10 @@ from broker.routing.targets import Address, parse
 # To pick one of so many takes about as long as to deliver to one, and so does a set of so many.
 _PICKED_FROM: Final = 25
 _IN_SETS: Final = 1_000
+
+# The station goes to agents of these transports by itself. Idle ones give no signs of life, and
+# would never give any if they were passed over for that.
+_PUSHED: Final = frozenset({"webhook"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,13 +125,18 @@ class Round:
         limit = enrolled.max_depth if enrolled else None
         return Standing(
             agent=agent,
-            is_up=enrolled is not None and enrolled.ready and self._is_there(agent, measured),
+            is_up=enrolled is not None
+            and enrolled.ready
+            and (_owes_no_signs(agent, enrolled) or self._is_heard(measured)),
             load=measured.depth + given,
             limit=self._sources.max_depth if limit is None else limit,
         )
 
-    def _is_there(self, agent: AgentId, measured: Measured) -> bool:
-        if agent in BUILT_IN:
-            return True
+    def _is_heard(self, measured: Measured) -> bool:
         silence_ms = measured.silence_ms
         return silence_ms is not None and silence_ms <= self._sources.offline_after_ms
+
+
+def _owes_no_signs(agent: AgentId, enrolled: Enrolled) -> bool:
+    """Whether it may be silent and there all the same."""
+    return agent in BUILT_IN or enrolled.transport in _PUSHED

@@ -108,27 +108,19 @@ def parse(to: Sequence[str]) -> Address:
         agents = tuple(map(AgentId, dict.fromkeys(to)))
         return Address(to=agents, named=agents)
     reader = _Reader()
-    named: dict[str, None] = {}
-    others: dict[str, Target] = {}
-    order: dict[str, None] = {}
     if not to:
         reader.refuse("to", f"must name {_KNOWN}")
+    found: dict[str, Target] = {}
     for index, text in enumerate(to):
-        path = "to" if len(to) == 1 else f"to.{index}"
-        match target := reader.read(text, path):
-            case None:
-                pass
-            case Named(agent=agent):
-                order[agent] = named[agent] = None
-            case _:
-                written = text_of(target)
-                order[written], others[written] = None, target
+        target = reader.read(text, "to" if len(to) == 1 else f"to.{index}")
+        if target is not None:
+            found[text_of(target)] = target
     if reader.problems:
         raise InvalidFieldsError(reader.problems)
     return Address(
-        to=tuple(order),
-        named=tuple(AgentId(name) for name in named),
-        groups=tuple(others.values()),
+        to=tuple(found),
+        named=tuple(target.agent for target in found.values() if isinstance(target, Named)),
+        groups=tuple(target for target in found.values() if not isinstance(target, Named)),
     )
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.contract.faces import Document, Face, Refused
 
+pytestmark = pytest.mark.contract
+
 SELECTOR = {"all_of": ["tag:review", {"any_of": ["cap:go", "label:lead"]}], "not": ["dave"]}
 SHARED = ("user", "broadcast")
 

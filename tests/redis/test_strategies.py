@@ -128,6 +128,14 @@ def test_who_is_offline_not_ready_or_full_is_passed_over(pool: Stage, strategy: 
     assert shares(pool, strategy, 8) == {silent: 0, busy: 0, full: 1, left: 8}
 
 
+def test_who_is_pushed_to_may_be_silent(pool: Stage) -> None:
+    pool.broker.agents.patch(WORKERS[0], {"transport": "webhook"})
+    fall_silent(pool, *WORKERS)
+    pool.broker.agents.reap()
+
+    assert shares(pool, Strategy.RANDOM, 4)[WORKERS[0]] == 4
+
+
 @pytest.mark.parametrize("strategy", Strategy)
 def test_where_nobody_is_up_one_of_them_gets_it_all_the_same(
     pool: Stage, strategy: Strategy

@@ -2,12 +2,15 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.kernel.ids import AgentId, MessageId, Partition, ThreadId, new_id
 from broker.messaging.message import Envelope, Strategy
 from broker.routing.strategies import Standing, pick
+
+pytestmark = pytest.mark.unit
 
 
 def envelope(strategy: Strategy, number: int = 0, thread: str | None = None) -> Envelope:

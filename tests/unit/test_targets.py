@@ -17,6 +17,8 @@ from broker.routing.targets import (
     parse,
 )
 
+pytestmark = pytest.mark.unit
+
 
 def problems_of(*to: str) -> tuple[FieldProblem, ...]:
     with pytest.raises(InvalidFieldsError) as refused:
