@@ -175,6 +175,24 @@ def test_a_deleted_agent_leaves_its_claims_to_the_others(pool: Pool) -> None:
     pool.claim("carol", message)
 
 
+def test_a_large_pool_hears_of_each_end(pool: Pool) -> None:
+    crowd = Pool(stage=pool.stage, members=tuple(f"member-{number}" for number in range(230)))
+    crowd.stage.register(*crowd.members)
+    message = crowd.offer()
+    held = crowd.claim(crowd.members[0], message)
+    for member in crowd.members[1:]:
+        assert crowd.stage.lease(member) == []
+
+    crowd.release(crowd.members[0], held)
+    crowd.stage.settle()
+    assert all(crowd.stage.inbox(member) == [message] for member in crowd.members)
+    crowd.stage.ack(crowd.claim(crowd.members[1], message), crowd.members[1])
+    crowd.stage.settle()
+
+    receipts = crowd.stage.broker.archive.receipts(message)
+    assert sum(one.state is DeliveryState.TAKEN for one in receipts) == 229
+
+
 # --- dying between the steps -----------------------------------------------------------------
 
 
