@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.contract.conftest import Api
 from tests.contract.faces import Document, Face, Refused
 from tests.waiting import until
 
@@ -47,6 +48,37 @@ def test_the_first_who_claims_a_message_gets_it(face: Face, pool: tuple[str, str
     with pytest.raises(Refused) as refused:
         face.claim(carol, for_carol)
     assert refused_code(refused) == (409, "claim_done")
+
+
+def test_who_comes_too_late_is_told_when_to_try_again(api: Api) -> None:
+    api.register("carol")
+    message = api.send(to=["bob", "carol"], claimable=True)
+    claim = {"agent_id": "bob", "claim_seconds": 30}
+    assert api.post(f"/messages/{message}/claim", claim).status_code == 200
+
+    refused = api.post(f"/messages/{message}/claim", {"agent_id": "carol"})
+
+    assert refused.status_code == 409
+    assert 25 < int(refused.headers["Retry-After"]) <= 30
+
+
+def test_a_message_says_whether_it_is_claimable(api: Api) -> None:
+    offered, plain = api.send(claimable=True), api.send()
+
+    assert api.get(f"/messages/{offered}").get_json()["claimable"] is True
+    assert api.get(f"/messages/{plain}").get_json()["claimable"] is False
+    assert ["claimable" in one for one in api.fetch()] == [True, False]
+    assert api.get(f"/messages/{plain}/claim").get_json()["code"] == "not_claimable"
+
+
+def test_the_lease_of_a_claim_is_not_extended_but_renewed(api: Api) -> None:
+    message = api.send(claimable=True)
+    claim = api.post(f"/messages/{message}/claim", {"agent_id": "bob"}).get_json()["claim"]
+
+    held = {"agent_id": "bob", "lease_token": claim["token"], "seconds": 60}
+    refused = api.post(f"/messages/{message}/extend", held)
+
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "renew_claim")
 
 
 def test_an_offer_is_not_acknowledged_before_it_is_claimed(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeBroker, MakeSettings
+from tests.redis.pool import Pool
 from tests.redis.stage import Stage
 
 MakeStage = Callable[..., Stage]
@@ -27,6 +28,13 @@ def make_stage(make_broker: MakeBroker, settings: MakeSettings) -> MakeStage:
 def stage(make_stage: MakeStage) -> Stage:
     """A stage with alice and bob registered."""
     return make_stage()
+
+
+@pytest.fixture
+def pool(stage: Stage) -> Pool:
+    """A stage with three agents to whom every message is offered."""
+    stage.register("carol", "dora")
+    return Pool(stage=stage)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from broker.delivery.webhook import WebhookDefinition
-from broker.kernel.errors import StorageFullError, StorageUnavailableError
+from broker.kernel.errors import StaleLeaseError, StorageFullError, StorageUnavailableError
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import AgentId
 from broker.messaging.message import Strategy
@@ -14,6 +14,7 @@ from broker.messaging.ticket import TicketState
 from broker.wiring import build_broker
 from tests.conftest import MakeSettings, RedisUnderTest
 from tests.receivers import Reply, receiving
+from tests.redis.pool import Pool
 from tests.redis.servers import Server, binary_for, running
 from tests.redis.stage import Stage, ids, token
 from tests.waiting import until
@@ -51,6 +52,13 @@ def test_every_step_survives_the_loss_of_all_scripts(
     stage: Stage, redis_under_test: RedisUnderTest
 ) -> None:
     stage.register("carol")
+    pool = Pool(stage=stage, members=("bob",))
+
+    def claim_release_and_claim_again() -> None:
+        message = pool.offer()
+        pool.release("bob", pool.claim("bob", message))
+        stage.ack(pool.claim("bob", message))
+
     steps: list[Callable[[], object]] = [
         lambda: stage.register("bob"),
         stage.send,
@@ -62,6 +70,7 @@ def test_every_step_survives_the_loss_of_all_scripts(
             BOB, (held := stage.lease_one()).message.id, token(held), delay_ms=0
         ),
         lambda: stage.reply(stage.deliver(expects_reply=True)),
+        claim_release_and_claim_again,
         stage.settle,
     ]
 
@@ -162,6 +171,34 @@ def test_without_memory_groups_and_strategies_still_find_their_recipients(
     for identifier in to_one:
         assert len(own_stage.broker.archive.receipts(identifier)) == 1
         assert own_stage.broker.archive.get(identifier).state is DeliveryState.QUEUED
+
+
+def test_without_memory_claims_still_come_to_their_ends_but_none_begins(
+    own_stage: Stage, server: Server
+) -> None:
+    own_stage.register("dora")
+    pool = Pool(stage=own_stage)
+    done, released, ended, free = (pool.offer() for _ in range(4))
+    finished, given_up = pool.claim("bob", done), pool.claim("bob", released)
+    late, kept = pool.claim("dora", ended), pool.offer()
+    renewed = pool.claim("bob", kept)
+    own_stage.lease("carol")  # learns what the others have
+    own_stage.pass_time("dora")
+    exhaust_memory(server)
+
+    with pytest.raises(StorageFullError):
+        pool.claim("bob", free)
+    own_stage.ack(finished)
+    pool.release("bob", given_up)
+    pool.renew("bob", renewed)
+    own_stage.settle()
+
+    assert pool.holder(free) is None
+    assert own_stage.state(done, "carol") is DeliveryState.TAKEN
+    assert {released, ended} <= set(own_stage.inbox("carol"))
+    assert pool.holders(kept) == ["bob"]
+    with pytest.raises(StaleLeaseError):
+        own_stage.ack(late, "dora")
 
 
 def test_without_memory_agents_still_read_and_live(own_stage: Stage, server: Server) -> None:
