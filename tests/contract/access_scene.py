@@ -1,6 +1,7 @@
 """What there is before a call is tried: an agent with its things, a stranger, and their keys."""
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -160,7 +161,9 @@ class Scene:
             return new_id(prefix, at_ms=self.stage.now(), partition=keys.partition_of(found[0]))
 
         return dataclasses.replace(
-            ask, path={name: _ID.sub(another, value) for name, value in ask.path.items()}
+            ask,
+            path={name: _ID.sub(another, value) for name, value in ask.path.items()},
+            body=json.loads(_ID.sub(another, json.dumps(ask.body))),
         )
 
     # --- looking ----------------------------------------------------------------------------
@@ -176,6 +179,18 @@ class Scene:
             name: _without_use(value) if _kind(name) == _KEY else value
             for name, value, left_ms in held
             if value and (left_ms == _FOR_GOOD or left_ms > _MOMENT_MS)
+        }
+
+    def snapshot_of_others(self) -> dict[bytes, object]:
+        """The same but for the stranger's own, its signs of life, and what stands in threads.
+
+        A thread may name what never came to be stored.
+        """
+        return {
+            name: held
+            for name, held in self.snapshot().items()
+            if _owner(name) != self.stranger.encode()
+            and _kind(name) not in {b"heartbeats", b"thread"}
         }
 
     def forget(self) -> None:

@@ -1,9 +1,11 @@
 """Every endpoint, tried by every sort of caller: it turns out as docs/access.md says."""
 
+import dataclasses
+
 import pytest
 from apiflask import APIFlask
 
-from app.access import Caller, Verdict
+from app.access import AS_BODY_AGENT, Caller, Verdict
 from app.access_document import Row, document, rows, table
 from config.settings import ROOT
 from tests.contract.access_requests import REQUESTS
@@ -57,3 +59,23 @@ def test_it_turns_out_as_the_table_says(row: Row, caller: Caller, scene: Scene) 
             assert response.status_code == 404
             assert without_ids(response) == without_ids(never_was)
             assert scene.snapshot() == before
+
+
+ABOUT_MESSAGES = [
+    row for row in ROWS if row.access is AS_BODY_AGENT and not row.operation_id.endswith("Channel")
+]
+
+
+@pytest.mark.parametrize("row", ABOUT_MESSAGES, ids=lambda row: row.call)
+def test_a_stranger_as_itself_comes_at_nothing_of_others(row: Row, scene: Scene) -> None:
+    ask = REQUESTS[row.operation_id](scene)
+    assert isinstance(ask.body, dict)
+    as_itself = dataclasses.replace(ask, body=ask.body | {"agent_id": scene.stranger})
+    before = scene.snapshot_of_others()
+
+    response = scene.call(Caller.ANOTHER, row.call, as_itself)
+
+    never_was = scene.call(Caller.ANOTHER, row.call, scene.of_what_never_was(as_itself))
+    assert response.status_code == 404
+    assert without_ids(response) == without_ids(never_was)
+    assert scene.snapshot_of_others() == before

@@ -5,8 +5,11 @@ local id, agent_id, token, claim_ms = unpack(ARGV)
 -- include: clock
 
 local now = server_ms()
-local current, until_ms, done = unpack(redis.call('HMGET', claim, 'token', 'until', 'done'))
-if done or current ~= token or tonumber(until_ms) <= now then return { 'stale_lease' } end
+local holder, current, until_ms, done =
+  unpack(redis.call('HMGET', claim, 'agent_id', 'token', 'until', 'done'))
+if done or holder ~= agent_id or current ~= token or tonumber(until_ms) <= now then
+  return { 'stale_lease' }
+end
 
 until_ms = now + tonumber(claim_ms)
 local entry = id .. ' ' .. agent_id .. ' ' .. token
