@@ -17,7 +17,7 @@ from app.standing import Standing
 from broker.kernel.errors import StorageUnavailableError, UnauthenticatedError
 from broker.operations.recent_events import Told
 from broker.operations.timeline import Event
-from broker.operations.watching import Watch
+from broker.operations.watch import Watch
 
 MEDIA_TYPE: Final = "text/event-stream"
 HEADERS: Final = {

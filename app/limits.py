@@ -8,6 +8,7 @@ draft-ietf-httpapi-ratelimit-headers-06.
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -55,6 +56,8 @@ def limit_requests(app: Flask, context: AppContext) -> None:
         on_breach=_refuse,
         request_identifier=lambda: request.endpoint or "nothing",
     )
+    # It tells of each refusal, and a flood of them would be one of the log; the metrics count them.
+    limiter.logger.setLevel(logging.WARNING)
     limiter.request_filter(lambda: request.endpoint in _FREE)
     app.after_request(_tell)
 

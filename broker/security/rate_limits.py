@@ -17,6 +17,7 @@ from broker.storage.scripts import Script, whole
 
 _LUA: Final = Path(__file__).parent / "lua"
 _AWAY_SECONDS: Final = 1.0
+_AWAY_FOR_EACH_SECOND_WAITED: Final = 5.0
 _WHATEVER_IS_OWED: Final = -1_000_000_000
 
 _log = structlog.get_logger(__name__)
@@ -45,7 +46,7 @@ class RateLimits:
     """Keeps allowances on the jobs server, which is never a cluster.
 
     While that server is away nobody is refused: whoever asks for something that needs Redis is told
-    so by what it asks for. It is then tried once a second.
+    so by what it asks for. It is tried again after a second, or longer where it let callers wait.
     """
 
     def __init__(
@@ -85,7 +86,10 @@ class RateLimits:
         try:
             outcome = self._redis.call(call)
         except StorageUnavailableError as error:
-            self._away_until = self._monotonic() + _AWAY_SECONDS
+            waited = self._monotonic() - now
+            self._away_until = self._monotonic() + max(
+                _AWAY_SECONDS, waited * _AWAY_FOR_EACH_SECOND_WAITED
+            )
             _log.warning("rate_limits.not_kept", error=error.detail)
             return _unknown(rate)
         remaining, full_in_ms, one_in_ms = map(whole, outcome.values)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 
+from broker.security.api_keys import NewKey
 from tests.contract.conftest import Api
 from tests.contract.faces import Face
 from tests.contract.watcher import Watcher
@@ -54,6 +55,30 @@ def test_a_watcher_is_told_the_way_of_a_message(watch: Watch, face: Face, namesp
     assert all(event["at"].endswith("Z") for event in told)
 
 
+def test_an_agent_is_told_of_its_own_until_its_key_is_revoked(
+    guarded_server: Server, namespace: str
+) -> None:
+    alice, bob, carol = (register(guarded_server, f"{name}-{namespace}") for name in "abc")
+    keys = guarded_server.broker.identity.keys
+    issued = keys.create(NewKey(name="bob", scopes=(f"agent:{bob}",)), created_by="t")
+    watcher = Watcher(
+        guarded_server.port, "?events=delivery.queued", Authorization=f"Bearer {issued.token}"
+    ).begun()
+
+    guarded_server.send(carol, "not for bob")
+    (sent,) = guarded_server.send(bob, "for bob")
+    told = watcher.next()
+    keys.revoke(issued.key.id)
+
+    assert alice not in str(told)
+    assert told["items"] == [{"message_id": sent, "agent_id": bob}]
+    assert watcher.ended() == []
+
+
+def test_nobody_watches_without_a_key(guarded_server: Server) -> None:
+    assert Watcher(guarded_server.port).status == 401
+
+
 def test_a_stream_says_what_it_is_and_that_nobody_is_to_keep_it(watch: Watch) -> None:
     watcher = watch()
 
@@ -61,6 +86,16 @@ def test_a_stream_says_what_it_is_and_that_nobody_is_to_keep_it(watch: Watch) ->
     assert watcher.headers["content-type"] == "text/event-stream"
     assert watcher.headers["cache-control"] == "no-cache, no-transform"
     assert watcher.headers["x-accel-buffering"] == "no"
+
+
+def test_a_stream_comes_in_chunks_where_connections_are_kept(open_server: Server) -> None:
+    url = f"http://127.0.0.1:{open_server.port}/api/v1/events"
+
+    with requests.get(url, stream=True, timeout=10) as response:
+        first = next(response.iter_lines())
+
+    assert response.headers["Transfer-Encoding"] == "chunked"
+    assert first == b"retry: 2000"
 
 
 def test_a_watcher_that_comes_back_goes_on_where_it_was(

@@ -3,7 +3,7 @@
 import pytest
 
 from broker.security.rate_limits import Rate, RateLimits
-from broker.storage.connection import Redis, connect
+from broker.storage.connection import Client, Redis, connect
 from broker.wiring import Broker
 from tests.redis.racing import race
 from tests.waiting import until
@@ -109,6 +109,41 @@ def test_nobody_is_refused_while_the_server_is_away(broker: Broker) -> None:
 
     assert all(balance.is_granted for balance in balances)
     assert {balance.remaining for balance in balances} == {1}
+
+
+def test_nobody_is_refused_while_the_server_is_full(broker: Broker, rates: RateLimits) -> None:
+    daily = Rate(amount=1, period_ms=DAY_MS)
+    rates.spend("alice", daily)
+
+    broker.jobs.command("CONFIG", "SET", "maxmemory", "1")
+    try:
+        balances = [RateLimits(broker.jobs, broker.keys).spend("bob", daily) for _ in range(3)]
+    finally:
+        broker.jobs.command("CONFIG", "SET", "maxmemory", "0")
+
+    assert all(balance.is_granted for balance in balances)
+    assert not rates.spend("alice", daily).is_granted
+
+
+def test_a_server_that_lets_callers_wait_is_asked_less_often(broker: Broker) -> None:
+    now = [0.0]
+
+    def hang() -> Client:
+        now[0] += 10.0
+        return connect("redis://127.0.0.1:1/0")
+
+    redis = Redis(hang)
+    rates = RateLimits(redis, broker.keys, monotonic=lambda: now[0])
+    daily = Rate(amount=5, period_ms=DAY_MS)
+    rates.spend("alice", daily)
+    redis.client = broker.jobs.client
+
+    now[0] += 49.0
+    early = rates.spend("alice", daily)
+    now[0] += 1.0
+    later = rates.spend("alice", daily)
+
+    assert (early.remaining, later.remaining) == (5, 4)
 
 
 def test_the_server_is_asked_again_after_a_second(broker: Broker) -> None:

@@ -12,7 +12,8 @@ from broker.operations.activity_store import ActivityStore
 from broker.operations.interest import Interest
 from broker.operations.recent_events import Gap, Told
 from broker.operations.timeline import Event, Position
-from broker.operations.watching import Watch, Watching
+from broker.operations.watch import Watch
+from broker.operations.watching import Watching
 from tests.redis.conftest import MakeStage
 from tests.redis.racing import race
 from tests.redis.stage import Stage

@@ -12,7 +12,7 @@ from broker.kernel.errors import StorageUnavailableError, UnauthenticatedError
 from broker.kernel.ids import AgentId
 from broker.operations.recent_events import Gap, Told
 from broker.operations.timeline import Event, Item, Position
-from broker.operations.watching import Watch
+from broker.operations.watch import Watch
 from broker.security.principal import ANYONE, Principal
 
 pytestmark = pytest.mark.unit
