@@ -161,6 +161,31 @@ def counters(stage: Stage) -> dict[str, int]:
     return dict(stage.broker.stats.overview().snapshot.totals)
 
 
+def test_an_open_breaker_is_heeded_though_the_time_for_it_has_become_longer(
+    make_pushing: MakeStage, receiver: Receiver
+) -> None:
+    stage = make_pushing(breaker_failures=1)
+    set_webhook(stage, receiver.url)
+    receiver.answers(500)
+    for _ in range(2):
+        stage.deliver()
+    stage.broker.pusher.push()
+    until(lambda: webhook_of(stage).breaker.opened_at, within=5, what="the breaker opens")
+    until(lambda: not held(stage), within=5, what="nobody pushes")
+    keys = stage.broker.keys
+    listed = (keys.webhooks(keys.partition_for(BOB)), BOB)
+    stage.broker.redis.command("ZADD", listed[0], "XX", 1, BOB)
+
+    stage.broker.pusher.sweep()
+    until(
+        lambda: float(stage.broker.redis.command("ZSCORE", *listed)) > stage.now(),
+        within=5,
+        what="it is put off again",
+    )
+
+    assert len(receiver.requests) == 1
+
+
 def test_a_slow_endpoint_delays_no_other(stage: Stage, receiver: Receiver) -> None:
     stage.register("carol")
     goes_on = threading.Event()
