@@ -111,6 +111,8 @@ class _Turn:
         now, policy = self._pushing.clock(), self._pushing.policy.breaker
         state = self._breaker.state(now, policy)
         if state is BreakerState.OPEN:
+            # The setting has become longer, or the clock went back.
+            self._note(not_before=self._breaker.retry_at(policy) or 0)
             return []
         if state is BreakerState.HALF_OPEN:
             limit = 1

@@ -91,15 +91,19 @@ class Pusher:
     def _start(self, candidate: Candidate) -> bool:
         hold = Hold(candidate.agent)
         with self._lock:
-            if self._is_ending or candidate.agent in self._turns:
+            if self._is_ending:
                 return False
-            failing = sum(fails for _, fails in self._turns.values())
-            if len(self._turns) >= _AT_ONCE or (candidate.fails and failing >= _FAILING_AT_ONCE):
+            # An agent whose turn is just ending has its next one when it has.
+            if candidate.agent in self._turns or not self._has_place_for(candidate):
                 self._passed_over.add(self._store.keys.partition_for(candidate.agent))
                 return False
             self._turns[candidate.agent] = (hold, candidate.fails)
             self._threads.submit(self._take_turn, hold).add_done_callback(_report)
         return True
+
+    def _has_place_for(self, candidate: Candidate) -> bool:
+        failing = sum(fails for _, fails in self._turns.values())
+        return len(self._turns) < _AT_ONCE and not (candidate.fails and failing >= _FAILING_AT_ONCE)
 
     def _take_turn(self, hold: Hold) -> None:
         try:

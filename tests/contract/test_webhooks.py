@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -289,6 +290,24 @@ def test_what_is_sent_by_any_face_is_pushed(
     assert received.id == received.message["id"] == sent["id"]
     assert received.message["body"] == "please review PR 12"
     until(lambda: face.nothing_for(bob), within=5, what="it is done with")
+
+
+def test_a_test_of_an_endpoint_that_never_answers_ends_in_time(
+    pushing_server: Server, namespace: str, receiver: Receiver
+) -> None:
+    goes_on = threading.Event()
+    receiver.behaviour = lambda _: Reply(status=204 if goes_on.wait(20) else 500)
+    http, bob = Http(pushing_server), f"bob-{namespace}"
+    http.register(bob)
+    wanted = {"url": receiver.url, "timeout_seconds": 1}
+    http.call("PUT", f"/agents/{bob}/webhook", json=wanted)
+
+    tried = http.call("POST", f"/agents/{bob}/webhook/test")
+    goes_on.set()
+
+    assert tried["delivered"] is False
+    assert tried["answer"] == "no complete answer within 1 seconds"
+    assert 900 < tried["duration_ms"] < 10_000
 
 
 def test_an_agent_that_is_deleted_is_posted_nothing(inner: Api, receiver: Receiver) -> None:

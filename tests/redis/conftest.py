@@ -1,11 +1,13 @@
 """Fixtures of the tests on a real Redis."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from tests.conftest import MakeBroker, MakeSettings
+from tests.receivers import Receiver, receiving
 from tests.redis.pool import Pool
 from tests.redis.stage import Stage
 
@@ -35,6 +37,25 @@ def pool(stage: Stage) -> Pool:
     """A stage with three agents to whom every message is offered."""
     stage.register("carol", "dora")
     return Pool(stage=stage)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def make_pushing(make_stage: MakeStage) -> Iterator[MakeStage]:
+    """Stages that may post to loopback; their pushes are ended."""
+    with ExitStack() as stack:
+
+        def make(*, allow_private: bool = True, **replaced: Any) -> Stage:
+            stage = make_stage(webhook_allow_private=allow_private, **replaced)
+            stack.callback(stage.broker.pusher.stop, 10)
+            return stage
+
+        yield make
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,63 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import Any
 
 import pytest
 
 from broker.delivery.breaker import BreakerState
-from broker.delivery.push import HOLDER
-from broker.delivery.store import WebhookStore
-from broker.delivery.webhook import Webhook, WebhookDefinition
 from broker.kernel.events import DeliveryState
-from broker.kernel.ids import AgentId, MessageId
-from broker.messaging.delivery import Delivered, Wanted
+from broker.kernel.ids import MessageId
+from broker.messaging.delivery import Delivered
 from tests.receivers import Received, Receiver, Reply, receiving
 from tests.redis.conftest import MakeStage
+from tests.redis.pushing import (
+    BOB,
+    becomes,
+    held,
+    leave_open_behind,
+    set_webhook,
+    store_of,
+    webhook_of,
+)
 from tests.redis.racing import race
 from tests.redis.stage import Stage
 from tests.waiting import until
-
-BOB = AgentId("bob")
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def make_pushing(make_stage: MakeStage) -> Iterator[MakeStage]:
-    """Stages that may post to loopback; their pushes are ended."""
-    with ExitStack() as stack:
-
-        def make(*, allow_private: bool = True, **replaced: Any) -> Stage:
-            stage = make_stage(webhook_allow_private=allow_private, **replaced)
-            stack.callback(stage.broker.pusher.stop, 10)
-            return stage
-
-        yield make
 
 
 @pytest.fixture
 def stage(make_pushing: MakeStage) -> Stage:
     return make_pushing()
-
-
-def webhook_of(stage: Stage, agent: str = "bob") -> Webhook:
-    return stage.broker.webhooks.get(AgentId(agent))
-
-
-def set_webhook(stage: Stage, url: str, agent: str = "bob", **options: Any) -> str:
-    result = stage.broker.webhooks.set(AgentId(agent), WebhookDefinition(url=url, **options))
-    return str(result.secret)
-
-
-def becomes(stage: Stage, message: MessageId, state: DeliveryState, agent: str = "bob") -> None:
-    until(lambda: stage.state(message, agent) is state, within=10, what=f"{message} is {state}")
 
 
 def test_a_message_is_pushed_as_an_inbox_shows_it_and_signed(
@@ -188,20 +157,33 @@ def test_the_breaker_opens_and_closes_and_burns_no_attempts_while_open(
     assert (totals["breaker.opened"], totals["breaker.closed"]) == (1, 1)
 
 
-def leave_open_behind(stage: Stage) -> None:
-    """As if the time had passed in which nothing is tried."""
-    keys = stage.broker.keys
-    until(lambda: not held(stage), within=5, what="nobody pushes")
-    stage.broker.redis.command("HINCRBY", keys.breaker("webhook", BOB), "opened_at", -61_000)
-    stage.shift(keys.webhooks(keys.partition_for(BOB)), -61_000)
-
-
-def held(stage: Stage, agent: str = "bob") -> bool:
-    return bool(stage.broker.redis.command("EXISTS", stage.broker.keys.pusher(AgentId(agent))))
-
-
 def counters(stage: Stage) -> dict[str, int]:
     return dict(stage.broker.stats.overview().snapshot.totals)
+
+
+def test_an_open_breaker_is_heeded_though_the_time_for_it_has_become_longer(
+    make_pushing: MakeStage, receiver: Receiver
+) -> None:
+    stage = make_pushing(breaker_failures=1)
+    set_webhook(stage, receiver.url)
+    receiver.answers(500)
+    for _ in range(2):
+        stage.deliver()
+    stage.broker.pusher.push()
+    until(lambda: webhook_of(stage).breaker.opened_at, within=5, what="the breaker opens")
+    until(lambda: not held(stage), within=5, what="nobody pushes")
+    keys = stage.broker.keys
+    listed = (keys.webhooks(keys.partition_for(BOB)), BOB)
+    stage.broker.redis.command("ZADD", listed[0], "XX", 1, BOB)
+
+    stage.broker.pusher.sweep()
+    until(
+        lambda: float(stage.broker.redis.command("ZSCORE", *listed)) > stage.now(),
+        within=5,
+        what="it is put off again",
+    )
+
+    assert len(receiver.requests) == 1
 
 
 def test_a_slow_endpoint_delays_no_other(stage: Stage, receiver: Receiver) -> None:
@@ -312,89 +294,6 @@ def test_an_endpoint_may_claim_what_it_is_offered_before_it_answers(
     assert len(receiver.requests) == 1
 
 
-def test_what_a_dead_pusher_left_is_pushed_again_uncounted(
-    stage: Stage, receiver: Receiver
-) -> None:
-    set_webhook(stage, receiver.url)
-    identifiers = [stage.deliver() for _ in range(3)]
-    store = store_of(stage)
-    assert store.begin(BOB, "dead") is not None
-    stage.broker.inboxes.lease(BOB, Wanted(limit=3), holder=HOLDER)
-    stage.broker.pusher.sweep()
-    assert receiver.requests == []
-
-    stage.broker.redis.command("DEL", stage.broker.keys.pusher(BOB))
-    stage.broker.pusher.sweep()
-    receiver.wait_for(3)
-
-    assert receiver.ids() == identifiers
-    assert {one.headers["waystation-attempt"] for one in receiver.requests} == {"1"}
-
-
-def test_what_the_agent_leased_itself_is_not_pushed(stage: Stage, receiver: Receiver) -> None:
-    set_webhook(stage, receiver.url)
-    fetched = stage.deliver()
-    delivered = stage.lease_one()
-    assert store_of(stage).begin(BOB, "dead") is not None
-    stage.broker.redis.command("DEL", stage.broker.keys.pusher(BOB))
-    other = stage.deliver()
-
-    stage.broker.pusher.sweep()
-    receiver.wait_for(1)
-
-    assert receiver.ids() == [other]
-    stage.ack(delivered)
-    assert stage.state(fetched) is DeliveryState.ACKNOWLEDGED
-
-
-def test_a_push_that_stops_gives_the_rest_back(stage: Stage, receiver: Receiver) -> None:
-    set_webhook(stage, receiver.url)
-    identifiers = [stage.deliver() for _ in range(3)]
-
-    def stop_meanwhile(_: Received) -> Reply:
-        threading.Thread(target=stage.broker.pusher.stop, args=(10,)).start()
-        until(lambda: stage.broker.pusher._is_ending, within=5, what="it is asked to stop")
-        return Reply()
-
-    receiver.behaviour = stop_meanwhile
-    stage.broker.pusher.push()
-    becomes(stage, identifiers[0], DeliveryState.ACKNOWLEDGED)
-
-    until(lambda: not held(stage), within=5, what="nobody pushes")
-    assert stage.inbox() == identifiers[1:]
-    assert stage.broker.pusher.sweep() == 0
-
-
-def test_a_request_that_outlasts_the_stop_comes_again_from_the_next_pusher(
-    make_pushing: MakeStage, receiver: Receiver
-) -> None:
-    stage, other = make_pushing(), make_pushing()
-    set_webhook(stage, receiver.url)
-    goes_on = threading.Event()
-    receiver.behaviour = lambda _: Reply(status=204 if goes_on.wait(10) else 500)
-    identifier = stage.deliver()
-    stage.broker.pusher.push()
-    receiver.wait_for(1)
-
-    stage.broker.pusher.stop(0.1)
-    assert stage.inbox() == [identifier]
-    receiver.behaviour = lambda _: Reply()
-    other.broker.pusher.sweep()
-    becomes(stage, identifier, DeliveryState.ACKNOWLEDGED)
-
-    assert receiver.ids() == [identifier, identifier]
-    goes_on.set()
-
-
-def test_one_of_many_who_begin_at_once_pushes(stage: Stage) -> None:
-    set_webhook(stage, "http://127.0.0.1:9/hook")
-    store = store_of(stage)
-
-    begun = race(*(lambda token=f"t{n}": store.begin(BOB, token) for n in range(16)))
-
-    assert len([one for one in begun if one is not None]) == 1
-
-
 def test_one_of_many_who_set_a_webhook_at_once_gets_the_secret(stage: Stage) -> None:
     urls = [f"http://127.0.0.1:9/{number}" for number in range(16)]
 
@@ -448,23 +347,6 @@ def test_what_was_set_while_it_was_allowed_is_refused_when_it_no_longer_is(
     assert receiver.connections == 0
 
 
-def test_only_who_pushes_renews_notes_and_ends(stage: Stage) -> None:
-    set_webhook(stage, "http://127.0.0.1:9/hook")
-    store, breaker = store_of(stage), webhook_of(stage).breaker
-    assert store.begin(BOB, "one") is not None
-    failed = breaker.after_failure(5, stage.broker.webhooks.policy.breaker)
-
-    assert store.renew({BOB: "two"}) == {BOB}
-    store.note(BOB, "two", failed, not_before=0)
-    store.end(BOB, "two", None)
-
-    assert webhook_of(stage).breaker == breaker
-    assert store.begin(BOB, "three") is None
-    assert store.renew({BOB: "one"}) == set()
-    store.note(BOB, "one", failed, not_before=0)
-    assert webhook_of(stage).breaker == failed
-
-
 def test_an_agent_that_is_deleted_takes_its_webhook_along(stage: Stage, receiver: Receiver) -> None:
     secret = set_webhook(stage, receiver.url)
     stage.broker.agents.delete(BOB)
@@ -494,22 +376,3 @@ def test_to_be_pushed_to_is_no_sign_of_life_but_to_answer_is(
     becomes(stage, second, DeliveryState.ACKNOWLEDGED)
 
     assert stage.broker.agents.get(BOB).last_seen > seen
-
-
-def test_two_pushers_push_each_message_once(make_pushing: MakeStage, receiver: Receiver) -> None:
-    stages = [make_pushing() for _ in range(2)]
-    names = [f"agent-{number}" for number in range(20)]
-    stages[0].register(*names)
-    for name in names:
-        set_webhook(stages[0], receiver.url, name)
-    sent = [stages[0].send(name) for name in names for _ in range(10)]
-    stages[0].route()
-
-    race(*(stage.broker.pusher.sweep for stage in stages * 3))
-    receiver.wait_for(len(sent))
-
-    assert sorted(receiver.ids()) == sorted(sent)
-
-
-def store_of(stage: Stage) -> WebhookStore:
-    return WebhookStore(stage.broker.redis, stage.broker.keys, activity_cap=100)
