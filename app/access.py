@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from app.identity import principal
-from broker.kernel.errors import ForbiddenError
+from broker.kernel.errors import FieldProblem, ForbiddenError
 from broker.kernel.ids import AgentId
 from broker.kernel.viewer import Viewer
 from broker.security.principal import Principal
@@ -47,8 +47,8 @@ class Access:
     """A rule: its name in the table of docs/access.md, and the two questions that it asks.
 
     `admits` is asked before anything is read, `permits` once the route's arguments are known.
-    `remedy` says to whom it refuses what would be needed. Of one that `is_public` nothing has to be
-    proven before the route asks. The verdicts are the row of the table.
+    `remedy` says to whom it refuses what would be needed, `field` which one it refuses. Of one that
+    `is_public` nothing has to be proven before the route asks. The verdicts are the table's row.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Access:
     operator: Verdict = Verdict.ALLOWED
     admin: Verdict = Verdict.ALLOWED
     remedy: str = ""
+    field: str = ""
     is_public: bool = False
     admits: Callable[[Principal], bool] = lambda _: True
     permits: Callable[[Principal, Arguments], bool] | None = None
@@ -65,12 +66,19 @@ class Access:
     def admit(self) -> None:
         """Raise `UnauthenticatedError` or `ForbiddenError` for who can't be meant at all."""
         if not self.is_public and not self.admits(principal()):
-            raise ForbiddenError(self.remedy)
+            raise self.refusal()
 
     def permit(self, arguments: Arguments) -> None:
         """Raise `ForbiddenError` for who is not meant by these arguments."""
         if self.permits is not None and not self.permits(principal(), arguments):
-            raise ForbiddenError(self.remedy)
+            raise self.refusal()
+
+    def refusal(self) -> ForbiddenError:
+        """What is said to who is not meant."""
+        problems = (
+            [FieldProblem(field=self.field, message="is none of yours")] if self.field else []
+        )
+        return ForbiddenError(self.remedy, problems=problems)
 
     def verdict(self, caller: Caller) -> Verdict:
         """How a call turns out for this sort of caller."""
@@ -94,7 +102,7 @@ def viewer() -> Viewer:
 
 def refusal_as(sender: AgentId) -> ForbiddenError | None:
     """Why the current request may not send as this agent; None if it may."""
-    return None if principal().may_act_as(sender) else ForbiddenError(AS_SENDER.remedy)
+    return None if principal().may_act_as(sender) else AS_SENDER.refusal()
 
 
 _ONLY_ITSELF: Final[dict[str, Any]] = {
@@ -146,6 +154,7 @@ AS_BODY_AGENT: Final = Access(
     name="the agent",
     **_ONLY_ITSELF,
     remedy="agent_id must be an agent that your key speaks for.",
+    field="agent_id",
     permits=lambda who, given: who.may_act_as(given["body"].agent_id),
 )
 
@@ -153,6 +162,7 @@ AS_SENDER: Final = Access(
     name="the sender",
     **_ONLY_ITSELF,
     remedy="from must be an agent that your key speaks for.",
+    field="from",
     permits=lambda who, given: who.may_act_as(given["body"].sender),
 )
 

@@ -13,7 +13,7 @@ from flask import g, request
 
 from app.context import context
 from broker.security.identities import Identities
-from broker.security.principal import Principal
+from broker.security.principal import ANYONE, Principal
 
 _SCHEME: Final = "bearer"
 CHALLENGE: Final = 'Bearer realm="waystation"'
@@ -27,9 +27,12 @@ def principal() -> Principal:
 
     Raises `UnauthenticatedError`, `IdentityUnavailableError`, `StorageUnavailableError`.
     """
+    identities = _identities()
+    if not identities.required:
+        return ANYONE
     found: Principal | None = g.get("principal")
     if found is None:
-        found = g.principal = _identities().of(_token())
+        found = g.principal = identities.of(_token())
     return found
 
 

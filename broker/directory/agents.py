@@ -211,9 +211,12 @@ class Agents:
         changes: Mapping[str, Any],
         limits: InboxLimits = InboxLimits(),
     ) -> Agent:
-        """Change fields of a registered agent. Raises `UnknownAgentError`."""
+        """Change fields of a registered agent. Raises `UnknownAgentError`.
+
+        It is no sign of life, for an operator may do so as well.
+        """
         self.get(agent)
-        return self.register(agent, changes, limits=limits).agent
+        return self.register(agent, changes, limits=limits, present=False).agent
 
     def get(self, agent: AgentId) -> Agent:
         """One agent. Raises `UnknownAgentError` with near names."""

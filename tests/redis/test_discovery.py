@@ -273,3 +273,15 @@ def test_only_what_was_found_can_be_registered(
 
     with pytest.raises(NoSuchDiscoveryError):
         broker.discovery.register([AgentId("b")])
+
+
+def test_to_change_an_agent_is_no_sign_of_its_life(
+    station: Callable[..., Broker], tmp_path: Path
+) -> None:
+    broker = station("register")
+    write(tmp_path / "a" / "CLAUDE.md", "# A\n")
+    broker.discovery.scan()
+
+    broker.agents.patch(AgentId("a"), {"label": "lead"})
+
+    assert agent(broker, "a").presence == "offline"
