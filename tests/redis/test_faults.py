@@ -7,10 +7,11 @@ import pytest
 from broker.delivery.webhook import WebhookDefinition
 from broker.kernel.errors import StaleLeaseError, StorageFullError, StorageUnavailableError
 from broker.kernel.events import DeliveryState
-from broker.kernel.ids import AgentId
+from broker.kernel.ids import AgentId, ChannelId
 from broker.messaging.message import Strategy
 from broker.messaging.queue import Accepted
 from broker.messaging.ticket import TicketState
+from broker.routing.channels import Definition
 from broker.wiring import build_broker
 from tests.conftest import MakeSettings, RedisUnderTest
 from tests.receivers import Reply, receiving
@@ -199,6 +200,29 @@ def test_without_memory_claims_still_come_to_their_ends_but_none_begins(
     assert pool.holders(kept) == ["bob"]
     with pytest.raises(StaleLeaseError):
         own_stage.ack(late, "dora")
+
+
+def test_without_memory_channels_are_left_and_read_and_still_reach_their_members(
+    own_stage: Stage, server: Server
+) -> None:
+    channels, x, user = own_stage.broker.channels, ChannelId("x"), AgentId("user")
+    channels.create(Definition(id=x, owner=user))
+    for name in ("alice", "bob", "carol"):
+        channels.join(x, AgentId(name), None)
+    posted = own_stage.send("channel:x")
+    own_stage.broker.agents.delete(BOB)
+    exhaust_memory(server)
+
+    with pytest.raises(StorageFullError):
+        channels.create(Definition(id=ChannelId("y"), owner=user))
+    channels.leave(x, AgentId("alice"), None)
+    own_stage.broker.router.drain_unrung()
+    assert own_stage.inbox("carol") == [posted]
+    members, _ = channels.members(x, None, limit=10)
+    assert {one.agent for one in members} == {user, AgentId("carol")}
+    channels.delete(x, None)
+
+    assert channels.find(None, limit=10) == ([], None)
 
 
 def test_without_memory_agents_still_read_and_live(own_stage: Stage, server: Server) -> None:
