@@ -54,6 +54,20 @@ def test_what_was_acknowledged_is_no_longer_unread(face: Face, namespace: str) -
     ]
 
 
+def test_a_reply_to_a_direct_question_stays_in_the_conversation(face: Face, namespace: str) -> None:
+    alice, bob = face.register(f"alice-{namespace}"), face.register(f"bob-{namespace}")
+    channel = f"dm:{alice}:{bob}"
+    face.send(alice, bob, "ready?", channel=channel, expects_reply=True)
+    (question,) = face.fetch(bob)
+
+    face.reply(bob, question, "yes")
+
+    (reply,) = face.fetch(alice)
+    assert reply["channel"] == channel
+    history = face.get(f"/agents/{bob}/dms/{alice}")["messages"]
+    assert [(one["from"], one["unread"]) for one in history] == [(alice, False), (bob, True)]
+
+
 def test_the_history_is_read_back_page_by_page(face: Face, namespace: str) -> None:
     alice, bob = face.register(f"alice-{namespace}"), face.register(f"bob-{namespace}")
     for number in range(3):

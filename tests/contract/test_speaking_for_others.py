@@ -48,7 +48,7 @@ def test_of_a_batch_what_is_from_others_is_rejected_and_the_rest_is_sent(scene: 
 
 
 @pytest.mark.parametrize("caller", [Caller.ITSELF, Caller.OPERATOR, Caller.ADMIN])
-@pytest.mark.parametrize("path", ["/messages", "/broadcast", "/recurring"])
+@pytest.mark.parametrize("path", ["/messages", "/broadcast", "/dms", "/recurring"])
 def test_nobody_sends_as_the_station(scene: Scene, caller: Caller, path: str) -> None:
     schedule = {"schedule": "interval:60"} if path == "/recurring" else {}
     ask = Ask(body=a_message(scene, "system", **schedule))
