@@ -33,7 +33,7 @@ class Farewell:
             self._send(notice(webhook, because))
         except InboxFullError as error:
             _log.warning("webhook.nobody_told", agent=webhook.agent_id, error=error.detail)
-        self._webhooks.disable(webhook.agent_id, because)
+        self._webhooks.disable(webhook, because)
 
 
 def notice(webhook: Webhook, because: str) -> Draft:

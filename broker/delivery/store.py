@@ -76,9 +76,14 @@ class WebhookStore:
         """Forget a webhook; False if there was none."""
         return self._move("remove_webhook", agent, {}).name == "removed"
 
-    def disable(self, agent: AgentId, because: str, now: int) -> None:
-        """Turn a webhook off until it is set again."""
-        self._move("disable_webhook", agent, {"because": because, "at": now})
+    def disable(self, webhook: Webhook, because: str, now: int) -> bool:
+        """Turn a webhook off until it is set again; False if it has been set since it was read."""
+        arguments: dict[str, Argument] = {
+            "because": because,
+            "at": now,
+            "as_of": webhook.changed_at,
+        }
+        return self._move("disable_webhook", webhook.agent_id, arguments).name == "disabled"
 
     def rotate(self, agent: AgentId, secret: WebhookSecret, *, old_until: int, now: int) -> bool:
         """Replace the secret, the old one being signed with until then; False without a webhook."""

@@ -135,10 +135,10 @@ class Webhooks:
         took_ms = round((time.monotonic() - began) * MILLISECONDS)
         return Tried(message_id=message.id, verdict=verdict, took_ms=took_ms)
 
-    def disable(self, agent: AgentId, because: str) -> None:
+    def disable(self, webhook: Webhook, because: str) -> None:
         """Turn a webhook off, until it is set again."""
-        self._store.disable(agent, because, self._clock())
-        self._no_longer_pushed(agent)
+        if self._store.disable(webhook, because, self._clock()):
+            self._no_longer_pushed(webhook.agent_id)
 
     def _no_longer_pushed(self, agent: AgentId) -> None:
         if self._agents.get(agent).profile.transport == _TRANSPORT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -247,6 +248,32 @@ def test_the_receiver_of_the_documentation_verifies(inner: Api, tmp_path: Path) 
         inner.post("/agents/bob/webhook/rotate-secret", {"overlap_seconds": 0})
 
         assert tried()["answer"].startswith("401")
+
+
+def test_who_watches_is_told_of_a_webhook_and_its_breaker(
+    settings: MakeSettings, make_broker: MakeBroker, receiver: Receiver
+) -> None:
+    chosen: Any = {"webhook_allow_private": True, "breaker_failures": 1}
+    broker = make_broker(**chosen)
+    api = Api(client=create_app(settings(**chosen), broker).test_client(), broker=broker)
+    api.register("alice", "bob")
+    put(api, receiver.url)
+    receiver.answers(500)
+    api.send()
+    broker.pusher.push()
+    until(lambda: shown(api)["webhook"]["breaker"]["failures"], within=5, what="it has failed")
+    assert shown(api)["webhook"]["breaker"]["state"] == "open"
+    assert "waystation_breakers_open 1.0" in api.client.get("/metrics").text
+    broker.pusher.stop(10)
+
+    api.call("DELETE", "/agents/bob/webhook")
+
+    told = api.get("/events", follow="false", events="webhook.*,breaker.*").text
+    events = [json.loads(line[6:]) for line in told.splitlines() if line.startswith("data: ")]
+    names = ["webhook.created", "breaker.opened", "breaker.closed", "webhook.removed"]
+    assert [one["event"] for one in events] == names
+    assert all(one["items"] == [{"id": "webhook", "agent_id": "bob"}] for one in events)
+    assert "waystation_breakers_open 0.0" in api.client.get("/metrics").text
 
 
 # --- through every face -------------------------------------------------------------------------

@@ -161,6 +161,18 @@ def counters(stage: Stage) -> dict[str, int]:
     return dict(stage.broker.stats.overview().snapshot.totals)
 
 
+def test_a_webhook_that_was_set_anew_meanwhile_is_not_turned_off(stage: Stage) -> None:
+    set_webhook(stage, "http://127.0.0.1:9/old")
+    old = webhook_of(stage)
+    until(lambda: stage.now() > old.changed_at, within=5, what="time has passed")
+    set_webhook(stage, "http://127.0.0.1:9/new")
+
+    stage.broker.webhooks.disable(old, "410 Gone")
+
+    assert webhook_of(stage).disabled_at is None
+    assert stage.broker.agents.get(BOB).profile.transport == "webhook"
+
+
 def test_an_open_breaker_is_heeded_though_the_time_for_it_has_become_longer(
     make_pushing: MakeStage, receiver: Receiver
 ) -> None:

@@ -1,16 +1,15 @@
 -- Turn a webhook off that its endpoint wants no more of; it stays to be read, and a new one turns it on.
 -- outcomes: disabled, absent
+-- Unless it was set anew since `as_of` (ms).
 local agent, webhook, breaker, webhooks, counters, activity = unpack(KEYS)
-local agent_id, because, at, activity_cap = unpack(ARGV)
--- include: activity
+local agent_id, because, at, as_of, activity_cap = unpack(ARGV)
+-- include: breaker
 
-if redis.call('HGET', agent, 'webhook') ~= 'on' then return { 'absent' } end
+local is_on = redis.call('HGET', agent, 'webhook') == 'on'
+if not is_on or redis.call('HGET', webhook, 'changed_at') ~= as_of then return { 'absent' } end
 redis.call('ZREM', webhooks, agent_id)
-if redis.call('HGET', breaker, 'opened_at') then
-  record_event(activity, counters, activity_cap, 'breaker.closed', { agent_id })
-end
-redis.call('DEL', breaker)
+set_breaker('0', '')
 redis.call('HSET', agent, 'webhook', 'off')
 redis.call('HSET', webhook, 'disabled_at', at, 'disabled_because', because)
-record_event(activity, counters, activity_cap, 'webhook.disabled', { agent_id })
+tell('webhook.disabled')
 return { 'disabled' }

@@ -3,15 +3,12 @@
 -- A webhook that was there keeps its secret.
 local agent, webhook, breaker, webhooks, counters, activity = unpack(KEYS)
 local agent_id, definition, secret, at, activity_cap = unpack(ARGV)
--- include: activity
+-- include: breaker
 
 local stored = redis.call('HMGET', agent, 'epoch', 'webhook')
 if not stored[1] then return { 'unknown_agent' } end
 
-if redis.call('HGET', breaker, 'opened_at') then
-  record_event(activity, counters, activity_cap, 'breaker.closed', { agent_id })
-end
-redis.call('DEL', breaker)
+set_breaker('0', '')
 if not stored[2] then
   -- What an agent of this name left that was deleted.
   redis.call('DEL', webhook)
@@ -22,5 +19,5 @@ redis.call('HSET', webhook, 'definition', definition, 'changed_at', at)
 redis.call('HSET', agent, 'webhook', 'on')
 redis.call('ZADD', webhooks, 0, agent_id)
 local outcome = stored[2] and 'changed' or 'created'
-record_event(activity, counters, activity_cap, 'webhook.' .. outcome, { agent_id })
+tell('webhook.' .. outcome)
 return { outcome }
