@@ -6,7 +6,7 @@ import pytest
 
 from broker.kernel.errors import BrokerError, ConflictError
 from broker.kernel.events import DeliveryState
-from broker.kernel.ids import AgentId
+from broker.kernel.ids import AgentId, MessageId
 from broker.messaging.claims import ClaimDoneError, ClaimHeldError
 from broker.messaging.delivery import Delivered
 from tests.redis.conftest import MakeStage
@@ -69,10 +69,10 @@ def test_an_acknowledgement_and_a_takeover_have_one_winner(pools: list[Pool]) ->
         message = one.offer(max_attempts=100)
         held = one.claim("bob", message, claim_ms=3)
 
-        def take_over(pool: Pool = other, message: str = message) -> Delivered:
+        def take_over(pool: Pool = other, message: MessageId = message) -> Delivered:
             while True:
                 try:
-                    return pool.claim("carol", message)  # type: ignore[arg-type] # its default
+                    return pool.claim("carol", message)
                 except ClaimHeldError:
                     continue
 
@@ -97,6 +97,41 @@ def test_a_release_and_a_renewal_leave_no_claim_without_a_holder(pools: list[Poo
         one.stage.settle()
         assert one.holder(message) is None
         one.claim("carol", message)
+
+
+def test_a_renewal_and_a_takeover_have_one_winner(pools: list[Pool]) -> None:
+    one, other = pools[:2]
+    for _ in range(20):
+        message = one.offer(max_attempts=100)
+        held = one.claim("bob", message, claim_ms=3)
+
+        def take_over(pool: Pool = other, message: MessageId = message) -> Delivered | None:
+            for _ in range(20):
+                try:
+                    return pool.claim("carol", message)
+                except ClaimHeldError:
+                    continue
+            return None
+
+        renewed, taken = race(partial(one.renew, "bob", held), take_over)
+
+        one.stage.settle()
+        if taken is None:
+            # Where the claim moved and the lease had ended, the claim is over as well.
+            expected = [] if isinstance(renewed, BrokerError) else ["bob"]
+        else:
+            assert isinstance(renewed, ConflictError)
+            expected = ["carol"]
+        assert one.holders(message) == expected
+
+
+def test_the_same_agent_twice_at_once_has_one_claim(pools: list[Pool]) -> None:
+    for _ in range(10):
+        message = pools[0].offer()
+
+        claims = race(*(partial(pool.claim, "bob", message) for pool in pools))
+
+        assert {(token(one), one.attempt) for one in claims} == {(token(claims[0]), 1)}
 
 
 def test_a_claim_and_a_cancellation_agree(pools: list[Pool]) -> None:
