@@ -80,7 +80,10 @@ class Watcher:
 
     def _until(self, end: bytes) -> bytes:
         while end not in self._buffer:
-            read = self.socket.recv(65_536)
+            try:
+                read = self.socket.recv(65_536)
+            except ConnectionResetError:
+                read = b""
             if not read:
                 raise EOFError
             self._buffer += read
