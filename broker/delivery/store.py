@@ -5,7 +5,7 @@ All that belongs to an agent's webhook lies in the agent's partition, beside its
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ from broker.delivery.breaker import Breaker
 from broker.delivery.signature import WebhookSecret
 from broker.delivery.webhook import Webhook, WebhookDefinition
 from broker.kernel.ids import AgentId, Partition
-from broker.storage.connection import Redis
+from broker.storage.connection import Command, Redis
 from broker.storage.keys import Keys
 from broker.storage.scripts import Argument, Call, Outcome, Script, whole
 
@@ -104,7 +104,10 @@ class WebhookStore:
     # --- pushing ----------------------------------------------------------------------------
 
     def candidates(self, partitions: Iterable[Partition], now: int) -> list[Candidate]:
-        """Agents of these partitions with something to push whom nobody pushes to; two trips."""
+        """Agents of these partitions with something to push whom nobody pushes to.
+
+        Two trips, and two more if there are any.
+        """
         found = self._redis.commands(
             [
                 ("ZRANGEBYSCORE", self.keys.webhooks(partition), "-inf", now)
@@ -112,26 +115,18 @@ class WebhookStore:
             ]
         )
         agents = [AgentId(name.decode()) for names in found for name in names]
-        states = self._redis.commands(
-            [
-                command
-                for agent in agents
-                for command in (
-                    ("EXISTS", self.keys.inbox(agent)),
-                    # Somebody died who pushed to it: all that it has may be leased.
-                    ("HEXISTS", self.keys.webhook(agent), "pushing"),
-                    ("EXISTS", self.keys.pusher(agent)),
-                    ("EXISTS", self.keys.breaker(_TRANSPORT, agent)),
-                )
-            ]
+        waiting = self._those(
+            agents,
+            lambda agent: ("EXISTS", self.keys.inbox(agent)),
+            # Where somebody died who pushed to it, all that it has may be leased.
+            lambda agent: ("HEXISTS", self.keys.webhook(agent), "pushing"),
         )
-        return [
-            Candidate(agent=agent, fails=bool(fails))
-            for agent, waits, was_held, is_held, fails in zip(
-                agents, states[::4], states[1::4], states[2::4], states[3::4], strict=True
-            )
-            if (waits or was_held) and not is_held
-        ]
+        held = set(self._those(waiting, lambda agent: ("EXISTS", self.keys.pusher(agent))))
+        free = [agent for agent in waiting if agent not in held]
+        failing = set(
+            self._those(free, lambda agent: ("EXISTS", self.keys.breaker(_TRANSPORT, agent)))
+        )
+        return [Candidate(agent=agent, fails=agent in failing) for agent in free]
 
     def begin(self, agent: AgentId, token: str) -> Begun | None:
         """Become the one who pushes to an agent; None if another does or its webhook is off."""
@@ -185,6 +180,18 @@ class WebhookStore:
                 "failure": "" if failure is None else failure.reason,
             },
         )
+
+    def _those(
+        self, agents: Sequence[AgentId], *asked: Callable[[AgentId], Command]
+    ) -> list[AgentId]:
+        """The agents for whom one of these commands answers yes; one trip."""
+        answers = self._redis.commands([ask(agent) for agent in agents for ask in asked])
+        step = len(asked)
+        return [
+            agent
+            for index, agent in enumerate(agents)
+            if any(answers[index * step : (index + 1) * step])
+        ]
 
     def _move(self, name: str, agent: AgentId, args: Mapping[str, Argument]) -> Outcome:
         return self._redis.call(self._bind(name, agent, args))
