@@ -12,7 +12,7 @@ from broker.storage.keys import CATALOGUE, Keys
 _INTRODUCTION: Final = """\
 # What is in Redis
 
-Made by `python -m broker.storage.schema_document` from `broker/storage/keys.py`; don't edit.
+Made by `python -m broker.storage.schema_document` from `broker/storage/keys/`; don't edit.
 
 `{namespace:pNN}` is the hash tag of a partition: everything of a message's sender side lies in
 the sender's partition, everything of an inbox in the recipient's. Ids end in two characters that
