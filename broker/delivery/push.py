@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -157,7 +158,9 @@ class _Turn:
         except (StaleLeaseError, MessageNotFoundError) as error:
             _log.info("push.was_too_late", agent=self._agent, error=error.detail)
         except ConflictError:
-            inboxes.reject(self._agent, lease.message_id, lease.token, delay_ms=_AGAIN_MS)
+            # The endpoint may claim it only now, and so hold it by another lease.
+            with suppress(StaleLeaseError, MessageNotFoundError):
+                inboxes.reject(self._agent, lease.message_id, lease.token, delay_ms=_AGAIN_MS)
         self.succeeded_at = self._pushing.clock()
         if self._breaker.failures:
             self._breaker = self._breaker.after_success()
