@@ -130,7 +130,7 @@ def test_a_claim_can_be_no_longer_than_a_lease(make_stage: MakeStage) -> None:
 
 
 def test_an_offer_whose_life_is_over_can_not_be_claimed(pool: Pool) -> None:
-    message = pool.offer(ttl_ms=300)
+    message = pool.offer(ttl_ms=1_000)
     pool.stage.outlive(message)
 
     with pytest.raises(NotClaimableError, match="expired"):

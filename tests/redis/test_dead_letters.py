@@ -67,7 +67,7 @@ def test_a_retried_message_starts_anew_behind_what_has_come_since(stage: Stage) 
 
 
 def test_a_message_retried_after_its_life_lives_once_more(stage: Stage) -> None:
-    letter = a_death(stage, ttl_ms=300)
+    letter = a_death(stage, ttl_ms=1_000)
     stage.outlive(letter.message_id)
 
     stage.broker.dead_letters.retry(letter.id)

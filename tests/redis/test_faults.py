@@ -236,9 +236,9 @@ def test_without_memory_agents_still_read_and_live(own_stage: Stage, server: Ser
 
 
 def test_without_memory_time_still_passes(own_stage: Stage, server: Server) -> None:
-    held = own_stage.deliver(ttl_ms=300)
+    held = own_stage.deliver(ttl_ms=1_000)
     own_stage.lease_one(lease_ms=3_600_000)
-    expiring = own_stage.deliver(ttl_ms=300)
+    expiring = own_stage.deliver(ttl_ms=1_000)
     returning = own_stage.deliver()
     own_stage.lease(limit=2, lease_ms=100)
     own_stage.outlive(expiring)

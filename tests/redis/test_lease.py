@@ -186,7 +186,7 @@ def test_another_agent_cannot_finish_what_is_not_in_its_inbox(stage: Stage) -> N
 
 
 def test_an_expired_message_is_not_handed_out(stage: Stage) -> None:
-    identifier = stage.deliver(ttl_ms=300)
+    identifier = stage.deliver(ttl_ms=1_000)
     stage.outlive(identifier)
 
     assert stage.lease() == []

@@ -91,7 +91,7 @@ def test_a_permanent_rejection_is_final_at_the_first_attempt(stage: Stage) -> No
 
 
 def test_a_rejection_after_the_end_of_the_messages_life_is_its_expiry(stage: Stage) -> None:
-    identifier = stage.deliver(ttl_ms=300)
+    identifier = stage.deliver(ttl_ms=1_000)
     delivered = stage.lease_one(lease_ms=60_000)
     stage.outlive(identifier)
 

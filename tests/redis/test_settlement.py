@@ -59,7 +59,7 @@ def test_an_inbox_larger_than_one_pass_is_settled_whole(stage: Stage) -> None:
 
 
 def test_what_expires_in_an_inbox_is_reported_as_expired(stage: Stage) -> None:
-    identifier = stage.deliver(ttl_ms=300)
+    identifier = stage.deliver(ttl_ms=1_000)
     stage.outlive(identifier)
 
     stage.settle()
@@ -71,7 +71,7 @@ def test_what_expires_in_an_inbox_is_reported_as_expired(stage: Stage) -> None:
 
 
 def test_a_message_that_expires_in_its_readers_hands_may_still_be_finished(stage: Stage) -> None:
-    identifier = stage.deliver(ttl_ms=300)
+    identifier = stage.deliver(ttl_ms=1_000)
     held = stage.lease_one()
     stage.outlive(identifier)
     stage.settle()
@@ -82,7 +82,7 @@ def test_a_message_that_expires_in_its_readers_hands_may_still_be_finished(stage
 
 
 def test_a_message_that_expired_in_its_readers_hands_does_not_come_back(stage: Stage) -> None:
-    identifier = stage.deliver(ttl_ms=300)
+    identifier = stage.deliver(ttl_ms=1_000)
     stage.lease_one()
     stage.outlive(identifier)
     stage.settle()
