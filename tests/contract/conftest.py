@@ -3,7 +3,9 @@
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterator
+import re
+import secrets
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from app.context import AppContext
 from app.factory import create_app
 from broker.wiring import Broker, build_broker
 from config.settings import Settings, load_settings
-from tests.conftest import MakeSettings
+from tests.conftest import MakeBroker, MakeSettings
 from tests.contract.access_scene import MakeScene, Scene
 from tests.contract.faces import Face, Http, WebSocket, each_face
 from tests.contract.websocket_server import Server, serving
@@ -154,3 +156,54 @@ def guarded_server(
         WAYSTATION_RATE_LIMIT_ANONYMOUS="off",
     ) as running:
         yield running
+
+
+ADMIN_TOKEN = secrets.token_urlsafe(32)
+TOKEN = re.compile(r"wsk_[0-9A-Z]{26}_[\w-]{43}")
+
+
+class Guarded:
+    """A station that asks for tokens; without one named, the admin asks."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.broker = api.broker
+
+    def call(
+        self, method: str, path: str, document: object = None, token: str | None = ADMIN_TOKEN
+    ) -> TestResponse:
+        options: dict[str, Any] = {} if document is None else {"json": document}
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return self.api.call(method, path, headers=headers, **options)
+
+    def get(self, path: str, token: str | None = ADMIN_TOKEN) -> TestResponse:
+        return self.call("GET", path, token=token)
+
+    def post(
+        self, path: str, document: object = None, token: str | None = ADMIN_TOKEN
+    ) -> TestResponse:
+        return self.call("POST", path, document, token)
+
+    def issue(self, *scopes: str, **fields: Any) -> dict[str, Any]:
+        response = self.post("/keys", {"name": "a key", "scopes": scopes} | fields)
+        assert response.status_code == 201, response.json
+        issued: dict[str, Any] = response.get_json()
+        return issued
+
+    def forget(self) -> None:
+        """As if the second were over for which a process trusts what a token proved."""
+        self.broker.identity.identities._known.clear()
+
+
+MakeGuarded = Callable[..., Guarded]
+
+
+@pytest.fixture
+def make_guarded(settings: MakeSettings, make_broker: MakeBroker) -> MakeGuarded:
+    def make(**replaced: Any) -> Guarded:
+        options = {"auth": "required", "admin_token": ADMIN_TOKEN} | replaced
+        broker = make_broker(**options)
+        application = create_app(settings(**options), broker)
+        return Guarded(Api(client=application.test_client(), broker=broker))
+
+    return make

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from broker.kernel.clock import system_clock
+from broker.wiring import build_broker
 from tests.conftest import MakeBroker, MakeSettings
 from tests.receivers import Receiver, receiving
 from tests.redis.pool import Pool
+from tests.redis.recurring_scene import Calendar, Scene
 from tests.redis.stage import Stage
 
 MakeStage = Callable[..., Stage]
@@ -56,6 +59,25 @@ def make_pushing(make_stage: MakeStage) -> Iterator[MakeStage]:
             return stage
 
         yield make
+
+
+@pytest.fixture
+def carol(stage: Stage) -> None:
+    """A third agent beside alice and bob."""
+    stage.register("carol")
+
+
+@pytest.fixture
+def scene(settings: MakeSettings) -> Iterator[Scene]:
+    """A stage on which time passes only when a test says so."""
+    calendar = Calendar(now=system_clock())
+    broker = build_broker(settings(), clock=calendar)
+    broker.prepare()
+    scene = Scene(broker=broker, settings=settings(), calendar=calendar)
+    scene.register("alice", "bob")
+    yield scene
+    broker.redis.client.close()
+    broker.jobs.client.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
