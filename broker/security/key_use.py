@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
 
+from broker.kernel.aside import Aside
 from broker.kernel.errors import BrokerError
 from broker.kernel.ids import KeyId
 from broker.security.key_record import ApiKey
@@ -20,15 +21,13 @@ _log = structlog.get_logger(__name__)
 
 
 class KeyUse:
-    """Has uses noted by a thread that starts with the first; what it can't write is left out."""
+    """Has uses noted beside the request; what can't be written is left out."""
 
     def __init__(self, write: Callable[[Mapping[KeyId, int]], object]) -> None:
         self._write = write
         self._noted: OrderedDict[KeyId, int] = OrderedDict()
-        self._pending: dict[KeyId, int] = {}
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._uses: Aside[tuple[KeyId, int]] = Aside("key-use", self._keep)
 
     def note(self, key: ApiKey, now_ms: int) -> None:
         """A key was used; returns at once."""
@@ -40,19 +39,10 @@ class KeyUse:
             self._noted.move_to_end(key.id)
             if len(self._noted) > _REMEMBERED:
                 self._noted.popitem(last=False)
-            self._pending[key.id] = now_ms
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._work, name="key-use", daemon=True)
-                self._thread.start()
-        self._wake.set()
+        self._uses.add([(key.id, now_ms)])
 
-    def _work(self) -> None:
-        while True:
-            self._wake.wait()
-            self._wake.clear()
-            with self._lock:
-                pending, self._pending = self._pending, {}
-            try:
-                self._write(pending)
-            except BrokerError as error:
-                _log.warning("key.use_not_noted", keys=len(pending), error=error.detail)
+    def _keep(self, uses: Sequence[tuple[KeyId, int]]) -> None:
+        try:
+            self._write(dict(uses))
+        except BrokerError as error:
+            _log.warning("key.use_not_noted", keys=len(uses), error=error.detail)

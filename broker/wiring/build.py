@@ -16,6 +16,7 @@ from broker.directory.agents import Agents
 from broker.directory.discovery.discovery import Discovery
 from broker.directory.roll import RollCall
 from broker.directory.store import AgentStore
+from broker.kernel.aside import Aside
 from broker.kernel.clock import Clock, system_clock
 from broker.messaging.admissions import Admissions
 from broker.messaging.arrivals import Arrivals
@@ -62,7 +63,6 @@ from broker.routing.router import Router
 from broker.routing.store import RoutingStore
 from broker.routing.targets import parse
 from broker.security.rate_limits import RateLimits
-from broker.storage.bell_ringer import BellRinger
 from broker.storage.connection import Redis, connect, subscriber
 from broker.storage.doorbell import DELIVERY_JOB, ROUTING_JOB, Doorbell
 from broker.storage.errands import Errands
@@ -132,7 +132,9 @@ def build_broker(
         Neighbours(
             near_names=agents.near_names,
             refusals=Reach(rolls, memberships, agents.near_names).refusals,
-            ring=BellRinger(doorbell.ring).ring if answers_first else doorbell.ring,
+            # A message is accepted once it is on disk. To wake the router takes two more trips and
+            # a job; who is killed before leaves its messages to the next sweep.
+            ring=Aside("bell-ringer", doorbell.ring).add if answers_first else doorbell.ring,
         ),
         relations=relations,
         clock=clock,

@@ -3,8 +3,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from broker.kernel.aside import Aside
 from broker.kernel.ids import Partition
-from broker.storage.bell_ringer import BellRinger
 
 pytestmark = pytest.mark.unit
 
@@ -30,9 +30,9 @@ class Bell:
 
 def test_the_caller_does_not_wait_for_the_bell() -> None:
     bell = Bell()
-    ringer = BellRinger(bell.ring)
+    ringer = Aside("bell-ringer", bell.ring)
 
-    ringer.ring([Partition(1)])
+    ringer.add([Partition(1)])
 
     bell.wait_for_a_ring()
     assert bell.rung == [{1}]
@@ -41,12 +41,12 @@ def test_the_caller_does_not_wait_for_the_bell() -> None:
 
 def test_rings_that_come_meanwhile_go_together() -> None:
     bell = Bell()
-    ringer = BellRinger(bell.ring)
-    ringer.ring([Partition(1)])
+    ringer = Aside("bell-ringer", bell.ring)
+    ringer.add([Partition(1)])
     bell.wait_for_a_ring()
 
-    ringer.ring([Partition(2)])
-    ringer.ring([Partition(3), Partition(2)])
+    ringer.add([Partition(2)])
+    ringer.add([Partition(3), Partition(2)])
     bell.may_end.release()
 
     bell.wait_for_a_ring()
@@ -63,9 +63,9 @@ def test_every_ring_is_rung_whoever_asks() -> None:
         if len(rung) == 64:
             done.set()
 
-    ringer = BellRinger(ring)
+    ringer = Aside("bell-ringer", ring)
     callers = [
-        threading.Thread(target=ringer.ring, args=([Partition(number)],)) for number in range(64)
+        threading.Thread(target=ringer.add, args=([Partition(number)],)) for number in range(64)
     ]
 
     for caller in callers:
