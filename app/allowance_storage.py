@@ -7,7 +7,7 @@ has anyway, with its Sentinels, its time limits and its errors.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NoReturn
 
 from flask import g
 from limits.storage import MovingWindowSupport, Storage
@@ -46,25 +46,11 @@ class AllowanceStorage(Storage, MovingWindowSupport):
         """Whether there is anything to fall back from."""
         return True
 
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Not for a moving window."""
-        raise NotImplementedError
+    def _of_other_strategies(self, *_: object, **__: object) -> NoReturn:
+        """What the base class wants for strategies that count by keys; the one above never asks."""
+        raise TypeError(f"allowances refill by themselves: use the strategy {STRATEGY}")
 
-    def get(self, key: str) -> int:
-        """Not for a moving window."""
-        raise NotImplementedError
-
-    def get_expiry(self, key: str) -> float:
-        """Not for a moving window."""
-        raise NotImplementedError
-
-    def reset(self) -> int | None:
-        """Allowances refill by themselves."""
-        raise NotImplementedError
-
-    def clear(self, key: str) -> None:
-        """Allowances refill by themselves."""
-        raise NotImplementedError
+    incr = get = get_expiry = reset = clear = _of_other_strategies
 
 
 def balances_of_request() -> list[Balance]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -79,11 +80,12 @@ class Webhooks:
         """
         endpoint = endpoint_of(definition.url, allow_private=self.policy.allow_private)
         try:
-            self._book.addresses(endpoint.host, endpoint.port)
+            with suppress(
+                OSError
+            ):  # a name that can't be resolved now; each connection looks again
+                self._book.addresses(endpoint.host, endpoint.port)
         except RefusedAddressError as error:
             raise InvalidFieldsError([FieldProblem(field="url", message=str(error))]) from None
-        except OSError:
-            pass  # each connection looks again
         secret = new_secret()
         outcome = self._store.put(agent, definition, secret, self._clock())
         if outcome == "unknown_agent":

@@ -23,6 +23,7 @@ from broker.routing.channels import Changes, Definition
 from broker.routing.targets import Group, GroupKind
 from broker.wiring import Broker, build_broker
 from tests.conftest import MakeSettings
+from tests.waiting import until
 
 NAMES = [AgentId(name) for name in ("alice", "bob", "carol", "dave")]
 CHANNELS = [ChannelId(name) for name in ("x", "y")]
@@ -73,8 +74,12 @@ class ChannelMachine(RuleBasedStateMachine):
     def delete_agent(self, agent: AgentId) -> None:
         with self.refused_unless(agent in self.registered):
             before = self.broker.agents.get(agent).registered_at
-            while self.broker.agents._clock() <= before + 1:
-                pass  # the next of this name registers in another ms
+            # The next of this name registers in another ms.
+            until(
+                lambda: self.broker.agents._clock() > before + 1,
+                within=10,
+                what="another millisecond",
+            )
             self.broker.agents.delete(agent)
             self.registered.discard(agent)
             for channel in self.model.values():
