@@ -22,6 +22,7 @@ from broker.directory.agents import Agent, AgentKind, InboxLimits, OnFull, Prese
 from broker.directory.selection import AgentFilter
 from broker.kernel.clock import rfc3339
 from broker.kernel.ids import AgentId
+from broker.messaging.wire import Timestamp
 
 _META_BYTES: Final = 16 * 1024
 
@@ -164,8 +165,8 @@ class AgentView(TypedDict):
     epoch: int
     queue_max_depth: int | None
     on_full: str | None
-    registered_at: str
-    last_seen: str | None
+    registered_at: Timestamp
+    last_seen: Timestamp | None
 
 
 class OneAgentView(TypedDict):

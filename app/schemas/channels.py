@@ -12,6 +12,7 @@ from app.schemas.messages import ContentsView
 from app.schemas.shape import QueryShape, Shape
 from broker.kernel.clock import rfc3339
 from broker.kernel.ids import AgentId, ChannelId
+from broker.messaging.wire import Timestamp
 from broker.routing.channel_store import Channel, Member
 from broker.routing.channels import Changes, Definition
 
@@ -123,7 +124,7 @@ class ChannelView(TypedDict):
     private: bool
     topic: str | None
     members: int
-    created_at: str
+    created_at: Timestamp
 
 
 class ChannelsView(TypedDict):

@@ -12,7 +12,7 @@ from broker.kernel.clock import rfc3339
 from broker.kernel.ids import MessageId
 from broker.messaging.claim_store import Claim
 from broker.messaging.delivery import Delivered
-from broker.messaging.wire import DeliveredView, LeaseView, delivered, lease
+from broker.messaging.wire import DeliveredView, LeaseView, Timestamp, delivered, lease
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ class ClaimView(TypedDict):
     id: str
     status: str
     agent_id: str | None
-    expires_at: str | None
+    expires_at: Timestamp | None
 
 
 def claimed(one: Delivered) -> ClaimedView:

@@ -13,6 +13,7 @@ from app.schemas.shape import QueryShape, Shape
 from broker.kernel.clock import rfc3339
 from broker.kernel.ids import DeadLetterId
 from broker.messaging.dead_letters import DeadLetter, DeadLetterFilter, DeadLetterStatus
+from broker.messaging.wire import Timestamp
 
 _PAGE: Final = 100
 
@@ -92,7 +93,7 @@ class AttemptView(TypedDict):
     """How one attempt ended."""
 
     number: int
-    ended_at: str
+    ended_at: Timestamp
     outcome: str
     reason: str
 
@@ -106,12 +107,12 @@ class DeadLetterView(TypedDict):
     reason: str
     last_error: str
     attempts: int
-    failed_at: str
+    failed_at: Timestamp
     status: str
     retry_count: int
-    next_retry_at: str | None
+    next_retry_at: Timestamp | None
     resolution: str | None
-    closed_at: str | None
+    closed_at: Timestamp | None
     history: list[AttemptView]
     message: ContentsView | None
 

@@ -24,7 +24,7 @@ from app.schemas.kinds import Kind
 from app.schemas.shape import QueryShape, Shape
 from broker.kernel.ids import AgentId, LeaseToken
 from broker.messaging.delivery import Acknowledgement, Wanted
-from broker.messaging.wire import DeliveredView, LeaseView
+from broker.messaging.wire import DeliveredView, LeaseView, Timestamp
 
 MAX_WAIT_SECONDS: Final = 60
 _MAX_AT_ONCE: Final = 1000
@@ -245,7 +245,7 @@ class RejectedView(TypedDict):
 
     id: str
     status: str
-    next_attempt_at: str | None
+    next_attempt_at: Timestamp | None
 
 
 class ExtendedView(TypedDict):
@@ -259,7 +259,7 @@ class ReadView(TypedDict):
     """When a message was first read."""
 
     id: str
-    read_at: str
+    read_at: Timestamp
 
 
 FETCH: Final = FetchShape()

@@ -16,6 +16,7 @@ from broker.messaging.conversation import direct_with
 from broker.messaging.conversation_store import Counterpart
 from broker.messaging.conversations import DirectConversation, DirectMessage
 from broker.messaging.message import Draft
+from broker.messaging.wire import Timestamp
 
 _PAGE: Final = 50
 _MOST: Final = 100
@@ -76,7 +77,7 @@ DirectConversationView = TypedDict(
         "with": str,
         "unread": int,
         "unread_at_least": bool,
-        "last_message_at": str,
+        "last_message_at": Timestamp,
         "last_message_id": str,
     },
 )
@@ -94,7 +95,7 @@ class DirectMessageView(ContentsView):
     """A direct message, and whether its recipient has seen it."""
 
     unread: bool
-    read_at: str | None
+    read_at: Timestamp | None
 
 
 class DirectHistoryView(TypedDict):

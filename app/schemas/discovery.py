@@ -11,6 +11,7 @@ from app.schemas.shape import Shape
 from broker.directory.discovery.report import Discovered, Report
 from broker.kernel.clock import rfc3339
 from broker.kernel.ids import AGENT_ID_PATTERN, AgentId
+from broker.messaging.wire import Timestamp
 
 _MAX_IDS: Final = 1000
 
@@ -66,7 +67,7 @@ class DiscoveryReportView(TypedDict):
     """What the last search on a machine found; if it is not complete, nothing counts as gone."""
 
     machine: str
-    scanned_at: str
+    scanned_at: Timestamp
     complete: bool
     found: list[DiscoveredView]
     gone: list[DiscoveredView]

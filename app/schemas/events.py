@@ -14,6 +14,7 @@ from app.schemas.shape import HeaderShape, QueryShape
 from broker.kernel.clock import rfc3339
 from broker.kernel.ids import AgentId, MessageId, ThreadId
 from broker.kernel.viewer import Viewer
+from broker.messaging.wire import Timestamp
 from broker.operations.interest import Interest
 from broker.operations.recent_events import Gap, Told
 from broker.operations.timeline import Item, Position
@@ -117,7 +118,7 @@ class EventView(TypedDict):
     """A move, by its past-tense name; `gap` says that events behind `after` may be missing."""
 
     event: str
-    at: NotRequired[str]
+    at: NotRequired[Timestamp]
     items: NotRequired[list[EventItemView]]
     after: NotRequired[str]
 

@@ -17,6 +17,7 @@ from app.schemas.fields import Whole
 from app.schemas.kinds import Kind
 from app.schemas.shape import QueryShape, Shape
 from broker.kernel.clock import rfc3339
+from broker.messaging.wire import Timestamp
 from broker.operations.health import HealthReport
 from broker.operations.monitor import Examination
 from broker.operations.readiness import PartReadiness
@@ -124,13 +125,13 @@ class ConditionView(TypedDict):
 class AlertView(ConditionView):
     """An alert that stands."""
 
-    since: str
+    since: Timestamp
 
 
 class HealthReportView(TypedDict):
     """The health of the station at one moment."""
 
-    at: str
+    at: Timestamp
     score: float
     parts: dict[str, ScorePartView]
     conditions: list[ConditionView]

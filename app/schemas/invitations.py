@@ -13,6 +13,7 @@ from app.schemas.shape import QueryShape, Shape
 from broker.kernel.clock import rfc3339, system_clock
 from broker.kernel.errors import FieldProblem
 from broker.kernel.ids import InvitationId
+from broker.messaging.wire import Timestamp
 from broker.security.invitation_store import Invitation
 from broker.security.invitations import INVITED_PATTERN, Invited, NewInvitation, state_of
 
@@ -81,10 +82,10 @@ class InvitationView(TypedDict):
     uses: int
     used: int
     status: str
-    created_at: str
+    created_at: Timestamp
     created_by: str
-    expires_at: str
-    revoked_at: str | None
+    expires_at: Timestamp
+    revoked_at: Timestamp | None
 
 
 class InvitedView(InvitationView):

@@ -13,6 +13,7 @@ from app.schemas.shape import QueryShape, Shape
 from broker.kernel.clock import rfc3339, system_clock
 from broker.kernel.errors import FieldProblem
 from broker.kernel.ids import KeyId
+from broker.messaging.wire import Timestamp
 from broker.security.api_keys import Issued, NewKey
 from broker.security.key_record import ApiKey
 from broker.security.principal import Principal
@@ -87,12 +88,12 @@ class KeyView(TypedDict):
     name: str
     scopes: list[str]
     status: str
-    created_at: str
+    created_at: Timestamp
     created_by: str
-    expires_at: str | None
-    last_used_at: str | None
-    rotated_at: str | None
-    revoked_at: str | None
+    expires_at: Timestamp | None
+    last_used_at: Timestamp | None
+    rotated_at: Timestamp | None
+    revoked_at: Timestamp | None
 
 
 class IssuedKeyView(KeyView):
@@ -115,7 +116,7 @@ class PrincipalView(TypedDict):
     scopes: list[str]
     is_operator: bool
     is_admin: bool
-    expires_at: str | None
+    expires_at: Timestamp | None
 
 
 def key_view(key: ApiKey) -> KeyView:

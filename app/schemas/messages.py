@@ -26,7 +26,7 @@ from broker.messaging.delivery import Receipt
 from broker.messaging.message import BROADCAST, Draft, Message, Strategy
 from broker.messaging.queue import Accepted
 from broker.messaging.receipts import Listed
-from broker.messaging.wire import SaidView, said
+from broker.messaging.wire import SaidView, Timestamp, said
 
 
 class SendShape(Shape[Draft]):
@@ -105,7 +105,7 @@ class AcceptedView(TypedDict):
     status: str
     created: bool
     thread_id: str
-    accepted_at: str
+    accepted_at: Timestamp
 
 
 class ContentsView(SaidView):
@@ -118,9 +118,9 @@ class ContentsView(SaidView):
     supersedes: str | None
     expects_reply: bool
     claimable: bool
-    created_at: str
-    expires_at: str
-    deliver_at: str | None
+    created_at: Timestamp
+    expires_at: Timestamp
+    deliver_at: Timestamp | None
 
 
 class MessageView(ContentsView):
@@ -135,10 +135,10 @@ class ReceiptView(TypedDict):
     agent_id: str
     status: str
     attempts: int
-    routed_at: str | None
-    delivered_at: str | None
-    read_at: str | None
-    finished_at: str | None
+    routed_at: Timestamp | None
+    delivered_at: Timestamp | None
+    read_at: Timestamp | None
+    finished_at: Timestamp | None
 
 
 def accepted(result: Accepted) -> AcceptedView:

@@ -19,7 +19,7 @@ from broker.messaging.recurrence import CatchUp
 from broker.messaging.recurring import RecurringRequest
 from broker.messaging.recurring_definition import Recurring, RecurringFilter, RecurringState
 from broker.messaging.recurring_store import TurnRecord
-from broker.messaging.wire import SaidView, targets_view
+from broker.messaging.wire import SaidView, Timestamp, targets_view
 
 _PAGE: Final = 100
 _TIMES: Final = 10
@@ -130,10 +130,10 @@ class RecurringView(SaidView):
     timezone: str
     policy: str
     status: str
-    created_at: str
-    expires_at: str | None
-    next_at: str | None
-    ended_at: str | None
+    created_at: Timestamp
+    expires_at: Timestamp | None
+    next_at: Timestamp | None
+    ended_at: Timestamp | None
     sent: int
     missed: int
     failed: int
@@ -149,9 +149,9 @@ class RecurringListView(TypedDict):
 class TurnView(TypedDict):
     """What became of a scheduled time, or of `count` of them until `last_scheduled_at`."""
 
-    scheduled_at: str
-    last_scheduled_at: str
-    at: str
+    scheduled_at: Timestamp
+    last_scheduled_at: Timestamp
+    at: Timestamp
     outcome: str
     count: int
     message_id: str | None
@@ -169,7 +169,7 @@ class RecurringHistoryView(TypedDict):
 class NextTimesView(TypedDict):
     """When it will be sent, as far as is known."""
 
-    next_times: list[str]
+    next_times: list[Timestamp]
 
 
 def recurring_view(one: Recurring) -> RecurringView:

@@ -7,6 +7,7 @@ from typing import Any, Final, TypedDict
 from app.schemas.fields import Whole
 from app.schemas.shape import QueryShape
 from broker.kernel.clock import MILLISECONDS, rfc3339
+from broker.messaging.wire import Timestamp
 from broker.operations.activity import FAILED, Activity
 from broker.operations.latency import Histogram
 from broker.operations.measurements import InboxDepth, Snapshot
@@ -102,7 +103,7 @@ class RedisServerView(TypedDict):
 class StatsView(TypedDict):
     """The station in numbers; final states, totals and `latency_ms` count since its start."""
 
-    measured_at: str
+    measured_at: Timestamp
     states: dict[str, int]
     depth: DepthView
     oldest_age_seconds: AgesView

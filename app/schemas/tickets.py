@@ -36,7 +36,7 @@ from broker.kernel.ids import MESSAGE_ID_PATTERN, MessageId
 from broker.messaging.message import Draft
 from broker.messaging.queue import Accepted
 from broker.messaging.ticket import OwedTicket, Reply, Response, Ticket
-from broker.messaging.wire import JsonView, TargetsView, raw_json
+from broker.messaging.wire import JsonView, TargetsView, Timestamp, raw_json
 
 _PAGE: Final = 100
 _WAIT_SECONDS: Final = 30
@@ -201,7 +201,7 @@ class ReplyView(TypedDict):
 
     id: str
     agent_id: str
-    responded_at: str
+    responded_at: Timestamp
     response: JsonView | str
     message: ContentsView | None
 
@@ -212,8 +212,8 @@ class RepliesView(TypedDict):
     ticket_id: str
     status: str
     late: bool
-    responded_at: str | None
-    timeout_at: str | None
+    responded_at: Timestamp | None
+    timeout_at: Timestamp | None
     replies: list[ReplyView]
     reply_count: int
     cursor: str | None
@@ -227,10 +227,10 @@ TicketView = TypedDict(
         "to": TargetsView,
         "status": str,
         "late": bool,
-        "created_at": str,
-        "delivered_at": str | None,
-        "responded_at": str | None,
-        "timeout_at": str | None,
+        "created_at": Timestamp,
+        "delivered_at": Timestamp | None,
+        "responded_at": Timestamp | None,
+        "timeout_at": Timestamp | None,
         "thread_id": str,
         "correlation_id": str,
         "replies": list[ReplyView],
@@ -262,8 +262,8 @@ class OwedTicketView(TypedDict):
 
     ticket_id: str
     status: str
-    delivered_at: str | None
-    timeout_at: str | None
+    delivered_at: Timestamp | None
+    timeout_at: Timestamp | None
     message: ContentsView
 
 

@@ -18,6 +18,7 @@ from broker.delivery.verdict import Outcome
 from broker.delivery.webhook import Webhook, WebhookDefinition, WebhookPolicy
 from broker.delivery.webhooks import Set, Tried
 from broker.kernel.clock import MILLISECONDS, rfc3339
+from broker.messaging.wire import Timestamp
 
 MAX_TIMEOUT_SECONDS: Final = 60
 _MAX_OVERLAP_SECONDS: Final = 604_800
@@ -94,7 +95,7 @@ class BreakerView(TypedDict):
 
     state: str
     failures: int
-    retry_at: str | None
+    retry_at: Timestamp | None
 
 
 class WebhookView(TypedDict):
@@ -105,15 +106,15 @@ class WebhookView(TypedDict):
     timeout_seconds: float
     headers: list[str]
     status: str
-    disabled_at: str | None
+    disabled_at: Timestamp | None
     disabled_because: str | None
     breaker: BreakerView
-    created_at: str
-    changed_at: str
-    secret_rotated_at: str | None
+    created_at: Timestamp
+    changed_at: Timestamp
+    secret_rotated_at: Timestamp | None
     old_secret_until: str | None
-    last_success_at: str | None
-    last_failure_at: str | None
+    last_success_at: Timestamp | None
+    last_failure_at: Timestamp | None
     last_failure: str | None
 
 

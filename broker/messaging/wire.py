@@ -17,6 +17,9 @@ from broker.messaging.message import MAX_LEAVES, MAX_NAME, JsonText, Message
 
 JsonView = msgspec.Raw | None
 
+Timestamp = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+"""A time by RFC 3339, in UTC."""
+
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 _Parts = Annotated["list[_Text | Selector]", msgspec.Meta(min_length=1, max_length=MAX_LEAVES)]
 
@@ -44,7 +47,7 @@ class LeaseView(TypedDict):
     """The right to finish a delivery, fenced by its token."""
 
     token: str
-    expires_at: str
+    expires_at: Timestamp
 
 
 SaidView = TypedDict(
@@ -70,13 +73,13 @@ class DeliveredView(SaidView):
     id: str
     thread_id: str
     reply_to: str | None
-    created_at: str
-    expires_at: str
+    created_at: Timestamp
+    expires_at: Timestamp
     attempt: int
     lease: LeaseView | None
     correlation_id: NotRequired[str]
     expects_reply: NotRequired[bool]
-    timeout_at: NotRequired[str]
+    timeout_at: NotRequired[Timestamp]
     claimable: NotRequired[bool]
 
 
