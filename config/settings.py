@@ -233,6 +233,11 @@ class Settings:
 
 SETTINGS = declare.settings_of(Settings)
 
+_OF_CLIENTS = frozenset(
+    f"WAYSTATION_{name}" for name in ("URL", "AGENT", "TOKEN", "TOKEN_FILE", "PROFILE", "CONFIG")
+)
+"""What a client reads; whoever starts a station may have set it for the agents."""
+
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read and check the settings; with an `environ` given, nothing else (no `.env`) is read.
@@ -292,7 +297,7 @@ def _texts(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
 def _unknown_names(environ: Mapping[str, str]) -> Iterator[str]:
     known = {s.name for s in SETTINGS} | {f"{s.name}_FILE" for s in SETTINGS if s.has_file}
     for name in sorted(environ):
-        if name.startswith("WAYSTATION_") and name not in known:
+        if name.startswith("WAYSTATION_") and name not in known | _OF_CLIENTS:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0]}?" if near else " See .env.example for the names."
             yield f"{name} is not a setting.{hint}"

@@ -1,0 +1,90 @@
+"""The blocking twin of what is written once, asynchronously.
+
+Everything runs on one event loop, on a background thread of the process: so leases are extended
+while the caller's own code blocks. `blocking` gives a method the signature of its original.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+
+A = TypeVar("A")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Portal:
+    """An event loop on a thread of its own, for callers on other threads."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="waystation", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run it there, and wait for what it gives or raises.
+
+        Interrupted by the keyboard or a signal's handler, what runs there is cancelled.
+        """
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise RuntimeError("The blocking client can't be used within its own event loop.")
+        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+
+@functools.cache
+def portal() -> Portal:
+    """The one of this process, started when it is first needed."""
+    return Portal()
+
+
+os.register_at_fork(after_in_child=portal.cache_clear)
+
+
+class Blocking(Generic[A]):
+    """The blocking twin of an `A`, which it wraps."""
+
+    def __init__(self, core: A) -> None:
+        self._core = core
+
+
+class blocking(Generic[A, P, T]):  # noqa: N801 - used like a decorator
+    """A method of a blocking twin: the same as `method` of its core, waited for."""
+
+    def __init__(self, method: Callable[Concatenate[A, P], Awaitable[T]]) -> None:
+        self._method = method
+        self.__doc__ = method.__doc__
+
+    @overload
+    def __get__(self, twin: None, kind: type[Blocking[A]]) -> Self: ...
+    @overload
+    def __get__(self, twin: Blocking[A], kind: type[Blocking[A]]) -> Callable[P, T]: ...
+    def __get__(self, twin: Blocking[A] | None, kind: type[Blocking[A]]) -> Self | Callable[P, T]:
+        """The method, bound to the twin."""
+        if twin is None:
+            return self
+        core = twin._core  # noqa: SLF001 - the twin's own descriptor
+
+        @functools.wraps(self._method)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            return portal().call(_awaited(self._method(core, *args, **kwargs)))
+
+        return call
+
+
+async def _awaited(awaitable: Awaitable[T]) -> T:
+    return await awaitable

@@ -1,0 +1,103 @@
+"""A station as its callers have it: every resource as an attribute."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from waystation.answers import Alive, Principal
+from waystation.blocking import Blocking, blocking
+from waystation.configuration import Configuration, configured
+from waystation.resources.agents import AsyncAgents, BlockingAgents
+from waystation.resources.messages import AsyncMessages, BlockingMessages
+from waystation.transport import Call, Retrying, Transport, at
+
+
+class AsyncStation:
+    """A station, for calls that are not one agent's own.
+
+    What is not given comes from the environment or a profile: see `waystation.configuration`.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        token: str | None = None,
+        profile: str | None = None,
+        retrying: Retrying | None = None,
+        configuration: Configuration | None = None,
+    ) -> None:
+        self.configuration = configuration or configured(url=url, token=token, profile=profile)
+        self.transport = Transport(self.configuration, retrying=retrying)
+        self.agents = AsyncAgents(self.transport)
+        self.messages = AsyncMessages(self.transport)
+
+    async def me(self) -> Principal:
+        """Who the station takes the caller for."""
+        return await self.transport.ask(Call(method="GET", path=at("me")), Principal)
+
+    async def alive(self) -> Alive:
+        """Whether the station's web server answers at all."""
+        return await self.transport.ask(Call(method="GET", path=at("health"), prefix=""), Alive)
+
+    async def close(self) -> None:
+        """End the connections."""
+        await self.transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+class Station(Blocking[AsyncStation]):
+    """The blocking twin of `AsyncStation`."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        token: str | None = None,
+        profile: str | None = None,
+        retrying: Retrying | None = None,
+        configuration: Configuration | None = None,
+    ) -> None:
+        core = AsyncStation(
+            url, token=token, profile=profile, retrying=retrying, configuration=configuration
+        )
+        self._stand_on(core)
+
+    @classmethod
+    def of(cls, core: AsyncStation) -> Self:
+        """The twin of a station that is there already."""
+        twin = cls.__new__(cls)
+        cls._stand_on(twin, core)
+        return twin
+
+    def _stand_on(self, core: AsyncStation) -> None:
+        super().__init__(core)
+        self.configuration = core.configuration
+        self.agents = BlockingAgents(core.agents)
+        self.messages = BlockingMessages(core.messages)
+
+    me = blocking(AsyncStation.me)
+    alive = blocking(AsyncStation.alive)
+    close = blocking(AsyncStation.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

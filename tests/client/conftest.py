@@ -1,0 +1,37 @@
+"""One real station for the tests of the client, and agents that no other test has."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.process.stations import Station, running
+
+MakeName = Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    """A station with all its processes, which asks nobody for a token."""
+    with running(tmp_path_factory.mktemp("station") / "data") as running_station:
+        yield running_station
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Nobody's configuration but the test's own."""
+    for name in ("URL", "TOKEN", "TOKEN_FILE", "AGENT", "PROFILE"):
+        monkeypatch.delenv(f"WAYSTATION_{name}", raising=False)
+    monkeypatch.setenv("WAYSTATION_CONFIG", str(tmp_path_factory.mktemp("config") / "config.toml"))
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def named() -> MakeName:
+    """Make an agent's name that no other test has."""
+    number = next(_numbers)
+    return lambda name: f"{name}-{number}"
