@@ -1,13 +1,18 @@
 """The Python client of Waystation, a store-and-forward message queue for AI agents.
 
 with Agent("alice") as alice:
-alice.send("bob", "please review PR 12", priority="high")
+    alice.send("bob", "please review PR 12", priority="high")
 """
 
-from waystation.agent import Agent, AsyncAgent
-from waystation.errors import ProblemError, UnreachableError, WaystationError
-from waystation.station import AsyncStation, Station
+import importlib
+from typing import TYPE_CHECKING, Final
+
 from waystation.version import __version__
+
+if TYPE_CHECKING:
+    from waystation.agent import Agent, AsyncAgent
+    from waystation.errors import ProblemError, UnreachableError, WaystationError
+    from waystation.station import AsyncStation, Station
 
 __all__ = [
     "Agent",
@@ -19,3 +24,21 @@ __all__ = [
     "WaystationError",
     "__version__",
 ]
+
+# The names are loaded when they are asked for: a hook or `--help` need not wait for an HTTP client.
+_HOMES: Final = {
+    "Agent": "waystation.agent",
+    "AsyncAgent": "waystation.agent",
+    "AsyncStation": "waystation.station",
+    "ProblemError": "waystation.errors",
+    "Station": "waystation.station",
+    "UnreachableError": "waystation.errors",
+    "WaystationError": "waystation.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    """The public name, from the module that has it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
