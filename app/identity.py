@@ -19,6 +19,15 @@ _SCHEME: Final = "bearer"
 CHALLENGE: Final = 'Bearer realm="waystation"'
 """What a 401 says about how to come in (RFC 6750 section 3)."""
 
+SECURITY_SCHEMES: Final = {
+    "token": {
+        "type": "http",
+        "scheme": _SCHEME,
+        "description": "A key (wsk_…), or a signed token (JWT) where the station takes them.",
+    }
+}
+"""The same for documents; OpenAPI and AsyncAPI write it alike."""
+
 INVALID: Final = f'{CHALLENGE}, error="invalid_token"'
 
 

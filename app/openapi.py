@@ -9,6 +9,7 @@ import msgspec
 from apiflask import APIFlask
 
 from app.errors import Problem
+from app.identity import SECURITY_SCHEMES
 from app.rest import is_other_name
 from broker.kernel.ids import (
     AGENT_ID_PATTERN,
@@ -35,13 +36,6 @@ _ID_OF: Final = {"message_id": "$response.body#/id"}
 _LINKS: Final = {
     "sendMessage": ("getMessage", "cancelMessage", "getReceipts", "getClaim"),
     "broadcastMessage": ("getMessage", "getReceipts"),
-}
-_TOKEN: Final = {
-    "token": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "A key (wsk_…), or a signed token (JWT) where the station takes them.",
-    }
 }
 _SETTINGS: Final = {
     "OPENAPI_VERSION": "3.1.0",
@@ -82,7 +76,7 @@ def describe(app: APIFlask, *, asks_for_tokens: bool) -> None:
         _, components = msgspec.json.schema_components(views, ref_template=f"{_SCHEMAS}{{name}}")
         spec["components"].setdefault("schemas", {}).update(components)
         if asks_for_tokens:
-            spec["components"]["securitySchemes"] = _TOKEN
+            spec["components"]["securitySchemes"] = SECURITY_SCHEMES
         return spec
 
 

@@ -17,6 +17,7 @@ from app.rest.claims import claims
 from app.rest.dead_letters import dead_letters
 from app.rest.direct_messages import direct_messages
 from app.rest.discovery import discovery
+from app.rest.documents import documents
 from app.rest.inboxes import inboxes
 from app.rest.invitations import invitations
 from app.rest.keys import keys
@@ -49,6 +50,7 @@ RESOURCES: Final[tuple[APIBlueprint, ...]] = (
     keys,
     invitations,
     watching,
+    documents,
 )
 
 AT_ROOT: Final[tuple[APIBlueprint, ...]] = (probes,)

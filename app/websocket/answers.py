@@ -28,6 +28,7 @@ from app.websocket.frames import (
     Release,
     Renew,
 )
+from app.websocket.sent import AliveView, CreditView
 from broker.kernel.clock import rfc3339
 from broker.kernel.errors import (
     BrokerError,
@@ -199,7 +200,7 @@ class Answers:
                 return self._heartbeat(frame)
             case Credit():
                 self._client.window.widen(frame.more)
-                return {"credit": self._client.window.credit}
+                return CreditView(credit=self._client.window.credit)
             case _:
                 raise TypeError(frame)
 
@@ -255,7 +256,7 @@ class Answers:
             epoch=client.epoch,
             status=heartbeat.status,
         )
-        return {"agent_id": agent.id, "epoch": agent.epoch}
+        return AliveView(agent_id=agent.id, epoch=agent.epoch)
 
 
 def _is_acknowledgement(understood: _Asked | Answer) -> bool:

@@ -31,6 +31,15 @@ Ref = str | int
 
 _MAX_REF: Final = 128
 _MAX_REF_NUMBER: Final = 2**53 - 1
+REF_SCHEMA: Final = {
+    "description": "Ties the answer to its question.",
+    "oneOf": [
+        {"type": "string", "maxLength": _MAX_REF},
+        {"type": "integer", "minimum": -_MAX_REF_NUMBER, "maximum": _MAX_REF_NUMBER},
+        {"type": "null"},
+    ],
+}
+"""What `ref_of` takes, as JSON Schema."""
 
 
 @dataclass(frozen=True, kw_only=True)

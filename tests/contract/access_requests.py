@@ -228,6 +228,7 @@ REQUESTS: Final[dict[str, Prepare]] = {
     "isAlive": _plain(),
     "isReady": _plain(),
     "getMetrics": _plain(),
+    "getAsyncApi": _plain(),
     "getStats": _plain(),
     "getHealth": _plain(),
     "getHealthHistory": _plain(),

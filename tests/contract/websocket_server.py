@@ -20,6 +20,7 @@ from broker.kernel.ids import AgentId, MessageId
 from broker.messaging.message import Draft
 from broker.wiring import Broker, build_broker
 from config.settings import ROOT, load_settings
+from tests.contract.documented_frames import check_exchange, check_sent
 from tests.process.stations import free_port
 from tests.waiting import until
 
@@ -129,7 +130,10 @@ class Closed(Exception):  # noqa: N818 - what a test waits for
 
 
 class Agent:
-    """One connection of an agent; frames that nobody has asked for yet are kept in order."""
+    """One connection of an agent; frames that nobody has asked for yet are kept in order.
+
+    Every frame that is exchanged must be as the AsyncAPI document says.
+    """
 
     def __init__(self, server: Server, agent: str, **options: Any) -> None:
         self.id = agent
@@ -166,7 +170,9 @@ class Agent:
         """Send a frame, and return what it is answered."""
         ref = next(self._refs)
         self.say(ref=ref, **frame)
-        return self._answer_to(ref)
+        answer = self._answer_to(ref)
+        check_exchange({"ref": ref, **frame}, answer)
+        return answer
 
     def about(self, message: Frame, kind: str, **more: Any) -> Frame:
         """Ask for something to be done with a pushed message."""
@@ -208,6 +214,7 @@ class Agent:
             code = struct.unpack("!H", data[:2])[0] if len(data) > 1 else 1005
             raise Closed(code, data[2:].decode())
         frame: Frame = json.loads(data)
+        check_sent(frame)
         return frame
 
 
