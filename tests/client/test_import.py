@@ -30,4 +30,4 @@ def test_the_package_and_its_command_line_load_no_http_client() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        _ = waystation.Nothing  # type: ignore[attr-defined]
+        _ = waystation.Nothing  # type: ignore[attr-defined] # that is the point

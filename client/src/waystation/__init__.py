@@ -36,9 +36,10 @@ _HOMES: Final = {
     "WaystationError": "waystation.errors",
 }
 
+if not TYPE_CHECKING:  # a type checker is to see the names that there are, and no others
 
-def __getattr__(name: str) -> object:
-    """The public name, from the module that has it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    def __getattr__(name: str) -> object:
+        """The public name, from the module that has it."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(_HOMES[name]), name)
