@@ -9,7 +9,19 @@ from waystation.answers import Alive, Principal
 from waystation.blocking import Blocking, blocking
 from waystation.configuration import Configuration, configured
 from waystation.resources.agents import AsyncAgents, BlockingAgents
+from waystation.resources.channels import AsyncChannels, BlockingChannels
+from waystation.resources.claims import AsyncClaims, BlockingClaims
+from waystation.resources.dead_letters import AsyncDeadLetters, BlockingDeadLetters
+from waystation.resources.direct_messages import AsyncDirectMessages, BlockingDirectMessages
+from waystation.resources.discovery import AsyncDiscovery, BlockingDiscovery
+from waystation.resources.health import AsyncHealth, BlockingHealth
+from waystation.resources.invitations import AsyncInvitations, BlockingInvitations
+from waystation.resources.keys import AsyncKeys, BlockingKeys
 from waystation.resources.messages import AsyncMessages, BlockingMessages
+from waystation.resources.recurring import AsyncRecurring, BlockingRecurring
+from waystation.resources.threads import AsyncThreads, BlockingThreads
+from waystation.resources.tickets import AsyncTickets, BlockingTickets
+from waystation.resources.webhooks import AsyncWebhooks, BlockingWebhooks
 from waystation.transport import Call, Retrying, Transport, at
 
 
@@ -32,14 +44,27 @@ class AsyncStation:
         self.transport = Transport(self.configuration, retrying=retrying)
         self.agents = AsyncAgents(self.transport)
         self.messages = AsyncMessages(self.transport)
+        self.threads = AsyncThreads(self.transport)
+        self.channels = AsyncChannels(self.transport)
+        self.direct_messages = AsyncDirectMessages(self.transport)
+        self.tickets = AsyncTickets(self.transport)
+        self.claims = AsyncClaims(self.transport)
+        self.dead_letters = AsyncDeadLetters(self.transport)
+        self.recurring = AsyncRecurring(self.transport)
+        self.keys = AsyncKeys(self.transport)
+        self.invitations = AsyncInvitations(self.transport)
+        self.webhooks = AsyncWebhooks(self.transport)
+        self.discovery = AsyncDiscovery(self.transport)
+        self.health = AsyncHealth(self.transport)
 
     async def me(self) -> Principal:
         """Who the station takes the caller for."""
         return await self.transport.ask(Call(method="GET", path=at("me")), Principal)
 
     async def alive(self) -> Alive:
-        """Whether the station's web server answers at all."""
-        return await self.transport.ask(Call(method="GET", path=at("health"), prefix=""), Alive)
+        """Whether the station's web server answers at all, now."""
+        call = Call(method="GET", path=at("health"), prefix="", once=True)
+        return await self.transport.ask(call, Alive)
 
     async def close(self) -> None:
         """End the connections."""
@@ -86,6 +111,18 @@ class Station(Blocking[AsyncStation]):
         self.configuration = core.configuration
         self.agents = BlockingAgents(core.agents)
         self.messages = BlockingMessages(core.messages)
+        self.threads = BlockingThreads(core.threads)
+        self.channels = BlockingChannels(core.channels)
+        self.direct_messages = BlockingDirectMessages(core.direct_messages)
+        self.tickets = BlockingTickets(core.tickets)
+        self.claims = BlockingClaims(core.claims)
+        self.dead_letters = BlockingDeadLetters(core.dead_letters)
+        self.recurring = BlockingRecurring(core.recurring)
+        self.keys = BlockingKeys(core.keys)
+        self.invitations = BlockingInvitations(core.invitations)
+        self.webhooks = BlockingWebhooks(core.webhooks)
+        self.discovery = BlockingDiscovery(core.discovery)
+        self.health = BlockingHealth(core.health)
 
     me = blocking(AsyncStation.me)
     alive = blocking(AsyncStation.alive)

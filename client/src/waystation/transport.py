@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, overload
 from urllib.parse import quote, urlencode
@@ -59,6 +60,8 @@ class Call:
     body: object = None
     repeatable: bool = True
     """Whether to say it twice does no harm, as with an idempotency key or a lease's token."""
+    once: bool = False
+    """Whether the first answer counts, whatever it is: a probe wants to know how things are now."""
     wait_seconds: float = 0
     """How long the station may keep the answer back."""
     prefix: str = PREFIX
@@ -131,7 +134,7 @@ class Transport:
             try:
                 raw = await self._once(call)
             except _Again as again:
-                if not await pauses.take(again.after_seconds):
+                if call.once or not await pauses.take(again.after_seconds):
                     raise again.error from again.__cause__
             else:
                 return None if answer is None else _decoded(raw, answer)
@@ -245,5 +248,7 @@ def _texts(query: Mapping[str, object]) -> Iterable[tuple[str, object]]:
         elif isinstance(value, (list, tuple, set, frozenset)):
             if value:
                 yield name, ",".join(str(one) for one in value)
+        elif isinstance(value, datetime):
+            yield name, value.isoformat()
         else:
             yield name, value

@@ -1,4 +1,4 @@
-"""Messages as their senders and operators have them (SPEC M1, M2, M11-M15)."""
+"""Messages as their senders and operators have them (SPEC M1-M15)."""
 
 from __future__ import annotations
 
@@ -29,33 +29,55 @@ Target = str | Sequence["str | Mapping[str, Any]"] | Mapping[str, Any]
 """Whom a message is for: an agent, a group such as `tag:review`, a selector, or a list of these."""
 
 
-class SendOptions(TypedDict, total=False):
-    """What may be said of a message beside whom it is for."""
+class _Content(TypedDict, total=False):
+    """What any message may say."""
 
     payload: Any
     kind: str
     subject: str
     meta: Any
     priority: str | int
-    channel: str
     thread_id: str
-    reply_to: str
     correlation_id: str
-    idempotency_key: str
     ttl_seconds: float
-    delay_seconds: float
-    deliver_at: datetime
     expects_reply: bool
     timeout_seconds: float
+    max_attempts: int
+    hold_for_unknown: bool
+
+
+class _Distribution(TypedDict, total=False):
+    """What may be said of a message that several may get."""
+
+    channel: str
     claimable: bool
     strategy: str
-    max_attempts: int
+
+
+class DirectOptions(_Content, total=False):
+    """What may be said of a direct message."""
+
+    reply_to: str
+    idempotency_key: str
+    delay_seconds: float
+    deliver_at: datetime
     supersedes: str
-    hold_for_unknown: bool
     epoch: int
 
 
-def draft(sender: str, to: Target, body: str | None, options: SendOptions) -> dict[str, Any]:
+class SendOptions(DirectOptions, _Distribution, total=False):
+    """What may be said of a message beside whom it is for."""
+
+
+class RecurringOptions(_Content, _Distribution, total=False):
+    """What may be said of a message that is sent again and again."""
+
+
+Options = DirectOptions | SendOptions
+"""Of a message that is sent once."""
+
+
+def draft(sender: str, to: Target | None, body: str | None, options: Options) -> dict[str, Any]:
     """A message to send; without an idempotency key it gets one, so that it can be said again."""
     fields: dict[str, Any] = given(from_=sender, to=to, body=body) | options
     fields.setdefault("idempotency_key", uuid.uuid4().hex)
@@ -86,6 +108,18 @@ class AsyncMessages(AsyncResource):
         )
         return await self._transport.ask(call, Batch)
 
+    async def broadcast(
+        self,
+        sender: str,
+        body: str | None = None,
+        *,
+        to: Target | None = None,
+        **options: Unpack[SendOptions],
+    ) -> Accepted:
+        """Send a message to everyone, or to the group that `to` says (SPEC M14)."""
+        call = Call(method="POST", path=at("broadcast"), body=draft(sender, to, body, options))
+        return await self._transport.ask(call, Accepted)
+
     async def get(self, message_id: str) -> StoredMessage:
         """A message with where it stands. Raises `MessageNotFoundError`."""
         call = Call(method="GET", path=at("messages", message_id))
@@ -100,8 +134,8 @@ class AsyncMessages(AsyncResource):
         channel: str | None = None,
         thread: str | None = None,
         status: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Messages:
@@ -218,11 +252,10 @@ class AsyncMessages(AsyncResource):
         call = Call(method="POST", path=at("messages", message_id, "extend"), body=body)
         return await self._transport.ask(call, Extended)
 
-    async def read(self, message_id: str, *, agent_id: str) -> Read:
+    async def read(self, message_id: str, *, agent_id: str, epoch: int | None = None) -> Read:
         """Note that the recipient has read a message."""
-        call = Call(
-            method="POST", path=at("messages", message_id, "read"), body={"agent_id": agent_id}
-        )
+        body = given(agent_id=agent_id, epoch=epoch)
+        call = Call(method="POST", path=at("messages", message_id, "read"), body=body)
         return await self._transport.ask(call, Read)
 
 
@@ -231,6 +264,7 @@ class BlockingMessages(Blocking[AsyncMessages]):
 
     send = blocking(AsyncMessages.send)
     send_batch = blocking(AsyncMessages.send_batch)
+    broadcast = blocking(AsyncMessages.broadcast)
     get = blocking(AsyncMessages.get)
     list = blocking(AsyncMessages.list)
     receipts = blocking(AsyncMessages.receipts)
