@@ -14,6 +14,7 @@ from waystation.resources.claims import AsyncClaims, BlockingClaims
 from waystation.resources.dead_letters import AsyncDeadLetters, BlockingDeadLetters
 from waystation.resources.direct_messages import AsyncDirectMessages, BlockingDirectMessages
 from waystation.resources.discovery import AsyncDiscovery, BlockingDiscovery
+from waystation.resources.events import AsyncEvents, BlockingEvents
 from waystation.resources.health import AsyncHealth, BlockingHealth
 from waystation.resources.invitations import AsyncInvitations, BlockingInvitations
 from waystation.resources.keys import AsyncKeys, BlockingKeys
@@ -56,6 +57,7 @@ class AsyncStation:
         self.webhooks = AsyncWebhooks(self.transport)
         self.discovery = AsyncDiscovery(self.transport)
         self.health = AsyncHealth(self.transport)
+        self.events = AsyncEvents(self.transport)
 
     async def me(self) -> Principal:
         """Who the station takes the caller for."""
@@ -123,6 +125,7 @@ class Station(Blocking[AsyncStation]):
         self.webhooks = BlockingWebhooks(core.webhooks)
         self.discovery = BlockingDiscovery(core.discovery)
         self.health = BlockingHealth(core.health)
+        self.events = BlockingEvents(core.events)
 
     me = blocking(AsyncStation.me)
     alive = blocking(AsyncStation.alive)
