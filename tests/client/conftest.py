@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.client.command_line import CommandLine
 from tests.process.stations import Station, running
 
 MakeName = Callable[[str], str]
@@ -35,3 +36,9 @@ def named() -> MakeName:
     """Make an agent's name that no other test has."""
     number = next(_numbers)
     return lambda name: f"{name}-{number}"
+
+
+@pytest.fixture
+def waystation(station: Station) -> CommandLine:
+    """The command line at the station."""
+    return CommandLine(url=station.url)

@@ -50,6 +50,7 @@ def configured(
     url: str | None = None,
     agent: str | None = None,
     token: str | None = None,
+    token_file: str | None = None,
     profile: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Configuration:
@@ -63,7 +64,7 @@ def configured(
     name, chosen = _profile(profile or environ.get("WAYSTATION_PROFILE"), config_path(environ))
     found_url = url or environ.get("WAYSTATION_URL") or chosen.get("url") or DEFAULT_URL
     found_token = (
-        token
+        _token(token, token_file)
         or _token(environ.get("WAYSTATION_TOKEN"), environ.get("WAYSTATION_TOKEN_FILE"))
         or _token(chosen.get("token"), chosen.get("token_file"))
     )

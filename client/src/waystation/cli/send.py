@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from waystation.agent import Agent
+from waystation.cli.context import Invocation, with_invocation
+from waystation.cli.options import Command
 
 
-@click.command("send")
+@click.command("send", cls=Command)
 @click.argument("to")
 @click.argument("body")
-@click.option("--as", "agent", help="Who sends it.")
-def command(to: str, body: str, agent: str | None) -> None:
-    """Send BODY to the agent or group TO."""
-    with Agent(agent, register=False) as sender:
-        click.echo(sender.send(to, body).id)
+@with_invocation
+def command(invocation: Invocation, to: str, body: str) -> None:
+    """Send a message to an agent or a group."""
+    sent = invocation.agent.send(to, body)
+    invocation.output.result(sent, sent.id)
