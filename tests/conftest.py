@@ -27,6 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="the server to test on: the wheel's, the system's, or a cluster of three nodes",
     )
+    parser.addoption(
+        "--real-clients",
+        action="store_true",
+        help="also try clients of others, installed from npm: see CONTRIBUTING.md",
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
