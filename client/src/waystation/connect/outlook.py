@@ -1,0 +1,66 @@
+"""How a connection will fare: whether the station is there, and takes the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from waystation.agent import Agent
+from waystation.configuration import Configuration
+from waystation.errors import (
+    ForbiddenError,
+    UnauthenticatedError,
+    UnknownAgentError,
+    WaystationError,
+)
+from waystation.station import Station
+from waystation.transport import Retrying
+
+_ONCE = Retrying(seconds=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What the station said when it was asked as the agent."""
+
+    is_reachable: bool
+    is_registered: bool
+    advice: tuple[str, ...] = ()
+
+
+def outlook(configuration: Configuration, agent: str, environ: Mapping[str, str]) -> Outlook:
+    """Ask the station; whatever is wrong becomes advice."""
+    advice: list[str] = []
+    if environ.get("WAYSTATION_TOKEN"):
+        advice.append(
+            "WAYSTATION_TOKEN is not written into another program's file. Put the token into a"
+            " file and give --token-file, or name that file in a profile."
+        )
+    try:
+        with Station(configuration=configuration, retrying=_ONCE) as station:
+            station.agents.get(agent)
+    except UnauthenticatedError:
+        advice.append(
+            "The station asks for a token, and none that holds was sent. An admin makes one:"
+            f" waystation keys create {agent} --scope agent:{agent}; then give --token-file."
+        )
+    except ForbiddenError:
+        advice.append(f"The token that was sent is not one for {agent}.")
+    except UnknownAgentError:
+        advice.append(f"{agent} is not registered yet: its first session does it, or --register.")
+    except WaystationError as error:
+        advice.append(f"{error}. Start it before the client.")
+        return Outlook(is_reachable=False, is_registered=False, advice=tuple(advice))
+    else:
+        return Outlook(is_reachable=True, is_registered=True, advice=tuple(advice))
+    return Outlook(is_reachable=True, is_registered=False, advice=tuple(advice))
+
+
+def register(configuration: Configuration, agent: str) -> None:
+    """Make the agent known to the station, so that others can write to it at once.
+
+    Raises:
+        WaystationError: the station refused, or is away.
+    """
+    with Agent(agent, configuration=configuration, retrying=_ONCE):
+        pass
