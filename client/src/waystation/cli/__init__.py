@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
     "Connecting": {
         "connect": ("connect", "Put Waystation into an agent CLI's configuration."),
+        "hook": ("hook", "Say that messages wait; clients run it."),
     },
 }
 """By section, each command with the module below this package that has it, as `command`, and what
