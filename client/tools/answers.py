@@ -66,7 +66,21 @@ def _tidied(module: str) -> str:
     module = module.replace("from msgspec import None, Struct, UnsetType, field", _IMPORTS)
     module = module.replace(" = field(", " = msgspec.field(")
     module = module.replace("field_: str = msgspec.field(name='field')", "field: str")
-    return re.sub(r'"""\n +(.+)\n +"""', r'"""\1"""', module)
+    module = re.sub(r'"""\n +(.+)\n +"""', r'"""\1"""', module)
+    return re.sub(r"class \w+\(Struct.*\):\n(?:    .*\n|\n(?=    ))+", _with_items, module)
+
+
+def _with_items(found: re.Match[str]) -> str:
+    """A page, with its entries under the same name in each; any other class as it is."""
+    text = found[0]
+    entries = re.findall(r"^    (\w+): (list\[\w+\])$", text, re.MULTILINE)
+    if '"""A page of' not in text or len(entries) != 1:
+        return text
+    name, kind = entries[0]
+    return (
+        f"{text}\n    @property\n    def items(self) -> {kind}:\n"
+        f'        """What is on this page."""\n        return self.{name}\n'
+    )
 
 
 def _name(schema: str) -> str:

@@ -12,6 +12,7 @@ from waystation.version import __version__
 if TYPE_CHECKING:
     from waystation.agent import Agent, AsyncAgent
     from waystation.errors import ProblemError, UnreachableError, WaystationError
+    from waystation.paging import async_each, each
     from waystation.station import AsyncStation, Station
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "UnreachableError",
     "WaystationError",
     "__version__",
+    "async_each",
+    "each",
 ]
 
 # The names are loaded when they are asked for: a hook or `--help` need not wait for an HTTP client.
@@ -34,6 +37,8 @@ _HOMES: Final = {
     "Station": "waystation.station",
     "UnreachableError": "waystation.errors",
     "WaystationError": "waystation.errors",
+    "async_each": "waystation.paging",
+    "each": "waystation.paging",
 }
 
 if not TYPE_CHECKING:  # a type checker is to see the names that there are, and no others

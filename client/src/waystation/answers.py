@@ -53,6 +53,11 @@ class Agents(Struct, kw_only=True, frozen=True):
     agents: list[AgentProfile]
     cursor: str | None
 
+    @property
+    def items(self) -> list[AgentProfile]:
+        """What is on this page."""
+        return self.agents
+
 
 class Ages(Struct, kw_only=True, frozen=True):
     """How long the oldest message waits to be routed (accepted) and to be leased (queued)."""
@@ -111,6 +116,11 @@ class Channels(Struct, kw_only=True, frozen=True):
     channels: list[Channel]
     cursor: str | None
 
+    @property
+    def items(self) -> list[Channel]:
+        """What is on this page."""
+        return self.channels
+
 
 class Claim(Struct, kw_only=True, frozen=True):
     """Who has claimed a message: `open`, `claimed` until a time, or `done`."""
@@ -152,6 +162,11 @@ class DirectConversations(Struct, kw_only=True, frozen=True):
 
     conversations: list[DirectConversation]
     cursor: str | None
+
+    @property
+    def items(self) -> list[DirectConversation]:
+        """What is on this page."""
+        return self.conversations
 
 
 class Discovered(Struct, kw_only=True, frozen=True):
@@ -215,6 +230,11 @@ class Invitations(Struct, kw_only=True, frozen=True):
     cursor: str | None
     invitations: list[Invitation]
 
+    @property
+    def items(self) -> list[Invitation]:
+        """What is on this page."""
+        return self.invitations
+
 
 class Invited(Struct, kw_only=True, frozen=True):
     """An invitation and its token: the only time that it is shown."""
@@ -268,6 +288,11 @@ class Keys(Struct, kw_only=True, frozen=True):
     cursor: str | None
     keys: list[Key]
 
+    @property
+    def items(self) -> list[Key]:
+        """What is on this page."""
+        return self.keys
+
 
 class Latency(Struct, kw_only=True, frozen=True):
     """From acceptance to the first delivery, in ms."""
@@ -298,6 +323,11 @@ class Members(Struct, kw_only=True, frozen=True):
 
     cursor: str | None
     members: list[Member]
+
+    @property
+    def items(self) -> list[Member]:
+        """What is on this page."""
+        return self.members
 
 
 class NextTimes(Struct, kw_only=True, frozen=True):
@@ -610,6 +640,11 @@ class DeadLetters(Struct, kw_only=True, frozen=True):
     cursor: str | None
     dead_letters: list[DeadLetter]
 
+    @property
+    def items(self) -> list[DeadLetter]:
+        """What is on this page."""
+        return self.dead_letters
+
 
 class Delivered(Struct, kw_only=True, frozen=True):
     """A message as its recipient gets it."""
@@ -723,6 +758,11 @@ class History(Struct, kw_only=True, frozen=True):
     cursor: str | None
     reports: list[HealthReport]
 
+    @property
+    def items(self) -> list[HealthReport]:
+        """What is on this page."""
+        return self.reports
+
 
 class Inbox(Struct, kw_only=True, frozen=True):
     """The messages that an inbox gave."""
@@ -735,6 +775,11 @@ class Messages(Struct, kw_only=True, frozen=True):
 
     cursor: str | None
     messages: list[StoredMessage]
+
+    @property
+    def items(self) -> list[StoredMessage]:
+        """What is on this page."""
+        return self.messages
 
 
 class OneWebhook(Struct, kw_only=True, frozen=True):
@@ -759,6 +804,11 @@ class OwedTickets(Struct, kw_only=True, frozen=True):
 
     cursor: str | None
     tickets: list[OwedTicket]
+
+    @property
+    def items(self) -> list[OwedTicket]:
+        """What is on this page."""
+        return self.tickets
 
 
 class Problem(Struct, kw_only=True, frozen=True):
@@ -805,12 +855,22 @@ class RecurringHistory(Struct, kw_only=True, frozen=True):
     cursor: str | None
     history: list[Turn]
 
+    @property
+    def items(self) -> list[Turn]:
+        """What is on this page."""
+        return self.history
+
 
 class RecurringList(Struct, kw_only=True, frozen=True):
     """A page of recurring messages; the cursor is null at the end."""
 
     cursor: str | None
     recurring: list[Recurring]
+
+    @property
+    def items(self) -> list[Recurring]:
+        """What is on this page."""
+        return self.recurring
 
 
 class Reply(Struct, kw_only=True, frozen=True):
@@ -899,6 +959,11 @@ class ChannelHistory(Struct, kw_only=True, frozen=True):
     cursor: str | None
     messages: list[Contents]
 
+    @property
+    def items(self) -> list[Contents]:
+        """What is on this page."""
+        return self.messages
+
 
 class Claimed(Struct, kw_only=True, frozen=True):
     """A message that is the caller's now: finish it by the claim's token."""
@@ -922,6 +987,11 @@ class DirectHistory(Struct, kw_only=True, frozen=True):
     cursor: str | None
     messages: list[DirectMessage]
 
+    @property
+    def items(self) -> list[DirectMessage]:
+        """What is on this page."""
+        return self.messages
+
 
 class Discovery(Struct, kw_only=True, frozen=True):
     """The last report of each machine."""
@@ -940,6 +1010,11 @@ class Replies(Struct, kw_only=True, frozen=True):
     status: str
     ticket_id: str
     timeout_at: datetime | None
+
+    @property
+    def items(self) -> list[Reply]:
+        """What is on this page."""
+        return self.replies
 
 
 class Acknowledged(Struct, kw_only=True, frozen=True):

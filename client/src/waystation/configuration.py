@@ -11,9 +11,10 @@ The file is `~/.config/waystation/config.toml` (`WAYSTATION_CONFIG`, `XDG_CONFIG
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,7 @@ from waystation.errors import ConfigurationError
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 DEFAULT_PROFILE: Final = "default"
+_TOP: Final = frozenset({"profile", "profiles"})
 _KEYS: Final = frozenset({"url", "agent", "token", "token_file"})
 
 
@@ -79,23 +81,46 @@ def configured(
 def _profile(name: str | None, path: Path) -> tuple[str, Mapping[str, str]]:
     """The profile of this name, or the one that the file calls for."""
     document = _document(path)
-    profiles = document.get("profiles", {})
-    wanted = name or document.get("profile") or DEFAULT_PROFILE
-    chosen = profiles.get(wanted)
-    if chosen is None:
+    _known(document, _TOP, f"{path}")
+    profiles = _table(document.get("profiles", {}), f"{path}: profiles")
+    called_for = document.get("profile", DEFAULT_PROFILE)
+    if not isinstance(called_for, str):
+        raise ConfigurationError(f"{path}: profile must be the name of one.")
+    wanted = name or called_for
+    if wanted not in profiles:
         if name is None and wanted == DEFAULT_PROFILE:
             return wanted, {}
         known = ", ".join(sorted(profiles)) or "none"
-        raise ConfigurationError(f"{path} has no profile {wanted}; it has: {known}.")
-    if unknown := sorted(set(chosen) - _KEYS):
         raise ConfigurationError(
-            f"{path}: profile {wanted} has unknown keys {', '.join(unknown)};"
-            f" known are {', '.join(sorted(_KEYS))}."
+            f"{path} has no profile {wanted}{_near(wanted, profiles)}; it has: {known}."
         )
+    chosen = _table(profiles[wanted], f"{path}: profile {wanted}")
+    _known(chosen, _KEYS, f"{path}: profile {wanted}")
     for key, value in chosen.items():
         if not isinstance(value, str):
             raise ConfigurationError(f"{path}: {key} of profile {wanted} must be text.")
     return wanted, chosen
+
+
+def _table(found: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(found, dict):
+        raise ConfigurationError(f"{where} must be a table.")
+    return found
+
+
+def _known(found: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Raises `ConfigurationError` for the first name that there is not."""
+    for name in sorted(set(found) - set(known)):
+        raise ConfigurationError(
+            f"{where} has an unknown key {name}{_near(name, known)};"
+            f" known are {', '.join(sorted(known))}."
+        )
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """A name that may have been meant."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -110,16 +135,30 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _token(token: str | None, file: str | None) -> str | None:
-    if token or not file:
-        return token or None
-    try:
-        return Path(file).expanduser().read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The token's file {file} can't be read: {error}.") from error
+    where = "The token"
+    if not token and file:
+        where = f"The token in {file}"
+        try:
+            token = Path(file).expanduser().read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"The token's file {file} can't be read: {error}.") from error
+        if not token:
+            raise ConfigurationError(f"The token's file {file} is empty.")
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        raise ConfigurationError(f"{where} is none: it has spaces, or what can't stand in one.")
+    return token or None
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"{url} is not a URL: {error}.") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(f"{url} is not the URL of a station; such as {DEFAULT_URL} is.")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ConfigurationError(
+            "The URL of a station has no user, password, query or fragment; give the token apart."
+        )
     return url.rstrip("/").removesuffix("/api/v1")

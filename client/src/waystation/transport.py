@@ -35,8 +35,10 @@ _ANSWER_SECONDS: Final = 30
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 5.0
 _OK: Final = range(200, 300)
+_ELSEWHERE: Final = range(300, 400)
 _SAID_NOTHING_DONE: Final = frozenset({429, 503})
-_OF_A_PROXY: Final = frozenset({502, 504})
+OF_A_PROXY: Final = frozenset({502, 503, 504})
+"""What stands in front of a station says so when the station is away."""
 _OWNERLESS: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 """Failures before anything was sent."""
 
@@ -150,7 +152,12 @@ class Transport:
         )
         try:
             async with self.session.request(
-                call.method, url, data=body, headers=headers, timeout=timeout
+                call.method,
+                url,
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,  # a POST would arrive as a GET
             ) as response:
                 raw = await response.read()
         except _OWNERLESS as error:
@@ -165,7 +172,7 @@ class Transport:
         refusal = refused(response.status, raw, response.headers)
         if response.status in _SAID_NOTHING_DONE and isinstance(refusal, ProblemError):
             raise _Again(refusal, after_seconds=refusal.retry_after_seconds)
-        if response.status in _OF_A_PROXY and call.repeatable:
+        if response.status in OF_A_PROXY and call.repeatable:
             raise _Again(refusal)
         raise refusal
 
@@ -221,6 +228,10 @@ def refused(
     status: int, raw: bytes, headers: Mapping[str, str]
 ) -> ProblemError | UnexpectedAnswerError:
     """The exception of an answer that is not a success."""
+    if status in _ELSEWHERE and "Location" in headers:
+        return UnexpectedAnswerError(
+            f"The station is elsewhere: {headers['Location']} Give its URL as it is there."
+        )
     try:
         problem = msgspec.json.decode(raw, type=Problem)
     except msgspec.DecodeError:

@@ -23,14 +23,13 @@ from waystation.errors import (
     WaystationError,
 )
 from waystation.server_sent_events import Parser
-from waystation.transport import Call, Transport, refused
+from waystation.transport import OF_A_PROXY, Call, Transport, refused
 
 _SILENCE_SECONDS: Final = 45
 """The station says something every 15 seconds."""
 _CONNECT_SECONDS: Final = 5
 _LONGEST_PAUSE_SECONDS: Final = 5.0
 _FIRST_PAUSE_SECONDS: Final = 0.1
-_OF_A_PROXY: Final = frozenset({502, 504})
 _OK: Final = 200
 
 
@@ -141,6 +140,7 @@ class AsyncWatch:
         response = await self._transport.session.get(
             self._transport.url(self._call),
             headers=headers,
+            allow_redirects=False,
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=_CONNECT_SECONDS, sock_read=_SILENCE_SECONDS
             ),
@@ -159,11 +159,11 @@ class AsyncWatch:
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> WaystationError | None:
         """Why this is not a stream of events, if it is none."""
-        if response.status in _OF_A_PROXY:
-            url = self._transport.configuration.url
-            return UnreachableError(f"The station at {url} is away: {response.status}.")
         if response.status != _OK:
-            return refused(response.status, await response.read(), response.headers)
+            refusal = refused(response.status, await response.read(), response.headers)
+            if response.status in OF_A_PROXY and isinstance(refusal, UnexpectedAnswerError):
+                return UnreachableError(str(refusal))
+            return refusal
         if response.content_type != "text/event-stream":
             return UnexpectedAnswerError(f"Not a stream of events: {response.content_type}.")
         return None
