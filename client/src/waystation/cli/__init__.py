@@ -21,6 +21,9 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "show": ("show", "Show a message, and what became of it."),
         "agents": ("agents", "Show, register and change agents."),
     },
+    "Connecting": {
+        "mcp": ("mcp", "Serve the Model Context Protocol: a model as an agent."),
+    },
 }
 """By section, each command with the module below this package that has it, as `command`, and what
 it does in a sentence: the command line explains itself without loading them all."""
