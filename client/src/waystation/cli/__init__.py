@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Connecting": {
         "connect": ("connect", "Put Waystation into an agent CLI's configuration."),
         "hook": ("hook", "Say that messages wait; clients run it."),
+        "mcp": ("mcp", "Serve the Model Context Protocol: a model as an agent."),
     },
 }
 """By section, each command with the module below this package that has it, as `command`, and what

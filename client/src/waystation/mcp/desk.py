@@ -1,0 +1,144 @@
+"""The desk that the model works at: messages come onto it, are held, and leave it finished."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from waystation.answers import Delivered
+from waystation.configuration import Configuration
+from waystation.errors import ConfigurationError, WaystationError
+from waystation.mcp.holdings import Holdings
+from waystation.mcp.mailbox import Held, Mailbox
+from waystation.mcp.presence import Presence
+from waystation.station import AsyncStation
+from waystation.transport import Retrying
+
+_log = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 10
+"""How long one request waits at the station: whoever waits longer hears that nothing has come."""
+
+_RETRY_SECONDS: Final = 5
+_CLOSE_SECONDS: Final = 3
+
+Beat = Callable[[float], Awaitable[None]]
+"""Told, now and then, for how many seconds nothing has come."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How the server treats what the model holds."""
+
+    lease_seconds: float = 30
+    """How long after the death of this process others wait for what it held."""
+    hold_seconds: float = 1800
+    """For how long the model may hold a message without finishing it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which messages, and how many."""
+
+    limit: int = 5
+    kinds: Sequence[str] = ()
+    min_priority: str | None = None
+
+
+class Desk:
+    """One agent's place at a station; `open` it before use."""
+
+    def __init__(self, configuration: Configuration, options: Options | None = None) -> None:
+        if configuration.agent is None:
+            raise ConfigurationError(
+                "No agent is named: give --agent, set WAYSTATION_AGENT, or name it in a profile."
+            )
+        options = options or Options()
+        self.agent_id = configuration.agent
+        self.station = AsyncStation(
+            configuration=configuration, retrying=Retrying(seconds=_RETRY_SECONDS)
+        )
+        self.mailbox = Mailbox(self.station, self.agent_id, lease_seconds=options.lease_seconds)
+        self.holdings = Holdings(self.mailbox, hold_seconds=options.hold_seconds)
+        self.presence = Presence(self.station, self.agent_id)
+        self._left_alone: set[asyncio.Task[None]] = set()
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[Desk]:
+        """Be present, and hold what is held; in the end everything unfinished is given back."""
+        loops = [
+            asyncio.create_task(self.presence.stay()),
+            asyncio.create_task(self.holdings.keep()),
+        ]
+        try:
+            yield self
+        finally:
+            for loop in loops:
+                loop.cancel()
+            await self.close()
+
+    async def close(self) -> None:
+        """Give back what is held, and end the connections."""
+        # Whoever ends this program doesn't wait for long; a lease that is left ends by itself.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self.holdings.give_back_all("The agent's program ended before it was done.")
+        for task in self._left_alone:
+            task.cancel()
+        await self.station.close()
+
+    async def wait(
+        self, wanted: Wanted, *, max_seconds: float, beat: Beat | None = None
+    ) -> list[Held]:
+        """Take what waits, else the first that comes within `max_seconds`; from then on it is held.
+
+        Whoever is cancelled meanwhile takes nothing: what comes then is given back.
+        """
+        await self.presence.ensure()
+        began = time.monotonic()
+        while True:
+            passed = time.monotonic() - began
+            taking = asyncio.ensure_future(
+                self._take(wanted, wait_seconds=min(POLL_SECONDS, max(0.0, max_seconds - passed)))
+            )
+            try:
+                taken = await asyncio.shield(taking)
+            except asyncio.CancelledError:
+                self._leave_alone(taking)
+                raise
+            self.holdings.add(taken)
+            passed = time.monotonic() - began
+            if taken or passed >= max_seconds:
+                return taken
+            if beat is not None:
+                await beat(passed)
+
+    async def _take(self, wanted: Wanted, *, wait_seconds: float) -> list[Held]:
+        fetched = await self.mailbox.fetch(
+            limit=wanted.limit,
+            wait_seconds=wait_seconds,
+            kinds=wanted.kinds,
+            min_priority=wanted.min_priority,
+        )
+        taken = await asyncio.gather(*(self._taken(one) for one in fetched))
+        return [held for held in taken if held is not None]
+
+    async def _taken(self, message: Delivered) -> Held | None:
+        try:
+            return await self.mailbox.take(message)
+        except WaystationError as error:
+            _log.warning("%s could not be taken, and comes again: %s", message.id, error)
+            return None
+
+    def _leave_alone(self, taking: asyncio.Future[list[Held]]) -> None:
+        async def give_back() -> None:
+            await self.holdings.give_back(await taking, "Who asked for it no longer waits.")
+
+        task = asyncio.create_task(give_back())
+        self._left_alone.add(task)
+        task.add_done_callback(self._left_alone.discard)

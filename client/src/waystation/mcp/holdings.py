@@ -1,0 +1,106 @@
+"""What the model was handed and has not finished: kept leased, and given back in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Iterable, Iterator
+
+from waystation.errors import ConflictError, NotFoundError, WaystationError
+from waystation.mcp.mailbox import Held, Mailbox
+
+_log = logging.getLogger(__name__)
+
+_EXTENSIONS_PER_LEASE = 3
+
+
+class NotHeldError(WaystationError):
+    """A message was to be finished that the model does not hold."""
+
+    def __init__(self, message_id: str, held: list[str]) -> None:
+        holds = (
+            f"You hold {', '.join(held)}." if held else "You hold none; bus_wait gives you some."
+        )
+        super().__init__(f"You don't hold {message_id}: it was finished or given back. {holds}")
+
+
+class Holdings:
+    """The messages that the model holds, by id.
+
+    Each is leased on while this process lives, for at most `hold_seconds`. Killed, it renews
+    nothing any more, and the station gives the messages out again after `lease_seconds`.
+    """
+
+    def __init__(self, mailbox: Mailbox, *, hold_seconds: float) -> None:
+        self._mailbox = mailbox
+        self._hold_seconds = hold_seconds
+        self._held: dict[str, Held] = {}
+        self._losses: list[str] = []
+
+    def __iter__(self) -> Iterator[Held]:
+        return iter(list(self._held.values()))
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, message_id: str) -> Held:
+        """What is held under this id. Raises `NotHeldError`."""
+        held = self._held.get(message_id)
+        if held is None:
+            raise NotHeldError(message_id, list(self._held))
+        return held
+
+    def add(self, held: Iterable[Held]) -> None:
+        """Hold these from now on."""
+        self._held.update({one.id: one for one in held})
+
+    def drop(self, held: Held) -> None:
+        """It is finished, or lost; a later lease of the same message stays."""
+        if self._held.get(held.id) is held:
+            del self._held[held.id]
+
+    def losses(self) -> list[str]:
+        """Sentences about what is no longer held, each told once."""
+        told, self._losses = self._losses, []
+        return told
+
+    async def keep(self) -> None:
+        """Renew the leases, for ever."""
+        while True:
+            await asyncio.sleep(self._mailbox.lease_seconds / _EXTENSIONS_PER_LEASE)
+            await asyncio.gather(*(self._renew(held) for held in self))
+
+    async def _renew(self, held: Held) -> None:
+        if time.monotonic() - held.since >= self._hold_seconds:
+            self._lose(held, f"was held for {self._hold_seconds / 60:g} minutes and was given back")
+            with contextlib.suppress(WaystationError):  # the lease ends by itself
+                await self._mailbox.give_back(held, "It was held for too long without an answer.")
+            return
+        try:
+            await self._mailbox.renew(held)
+        except (ConflictError, NotFoundError):
+            self._lose(held, "is no longer yours: its lease ended")
+        except WaystationError as error:
+            _log.warning("The lease of %s could not be renewed: %s", held.id, error)
+
+    def _lose(self, held: Held, why: str) -> None:
+        if self._held.get(held.id) is held:
+            self.drop(held)
+            self._losses.append(f"{held.id} from {held.message.from_} {why}. Stop working on it.")
+
+    async def give_back_all(self, reason: str) -> None:
+        """Let others have what is still held, at once."""
+        await self.give_back(list(self), reason)
+
+    async def give_back(self, held: Iterable[Held], reason: str) -> None:
+        """Let others have these, at once."""
+        await asyncio.gather(*(self._give_back(one, reason) for one in held))
+
+    async def _give_back(self, held: Held, reason: str) -> None:
+        self.drop(held)
+        try:
+            await self._mailbox.give_back(held, reason)
+        except WaystationError as error:
+            _log.warning("%s comes back only when its lease ends: %s", held.id, error)
