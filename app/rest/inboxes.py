@@ -17,6 +17,7 @@ from app.schemas.deliveries import (
     FETCH,
     READ,
     REJECT,
+    RELEASE_MANY,
     AcknowledgedView,
     AcknowledgeMany,
     Done,
@@ -28,6 +29,8 @@ from app.schemas.deliveries import (
     ReadView,
     RejectedView,
     Rejection,
+    ReleaseMany,
+    ReturnedView,
     StateView,
 )
 from app.schemas.messages import moment
@@ -184,3 +187,21 @@ def acknowledge_many(agent_id: AgentId, body: AcknowledgeMany) -> Response:
             ]
         }
     )
+
+
+@inboxes.post("/agents/<agent_id>/inbox/release")
+@operation(
+    "releaseLeases",
+    access=AS_PATH_AGENT,
+    body=RELEASE_MANY,
+    example={"leases": [{"id": "msg_01JD0000000000000000000000", "lease_token": "5f0c-1"}]},
+    answers={200: ReturnedView},
+    errors=("unknown_agent",),
+)
+def release_leases(agent_id: AgentId, body: ReleaseMany) -> Response:
+    """Give leased messages back untouched: they come again at once, in their old places.
+
+    For a consumer that stops before it has begun on them: no attempt is used up. What it could not
+    handle is for `/nack`.
+    """
+    return answer(ReturnedView(returned=broker().inboxes.give_back(agent_id, body.leases)))

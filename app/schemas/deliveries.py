@@ -169,8 +169,8 @@ class AcknowledgementShape(Shape[Acknowledgement]):
         return Acknowledgement(**values)
 
 
-class _Acknowledgements(Kind[tuple[Acknowledgement, ...]]):
-    """A list of acknowledgements."""
+class _Leases(Kind[tuple[Acknowledgement, ...]]):
+    """A list of leases, each by its message and its token."""
 
     _shape: Final = AcknowledgementShape()
 
@@ -190,7 +190,7 @@ class _Acknowledgements(Kind[tuple[Acknowledgement, ...]]):
 
     def _deserialize(self, value: object, *_: object, **__: object) -> tuple[Acknowledgement, ...]:
         if not isinstance(value, list) or not 1 <= len(value) <= _MAX_AT_ONCE:
-            raise ValidationError(f"must be a list of 1 to {_MAX_AT_ONCE} acknowledgements")
+            raise ValidationError(f"must be a list of 1 to {_MAX_AT_ONCE} leases")
         return each(value, lambda item: self._shape.build(self._shape.load(item)))
 
 
@@ -205,12 +205,29 @@ class AcknowledgeMany:
 class AcknowledgeManyShape(Shape[AcknowledgeMany]):
     """Many messages are done with."""
 
-    acks = _Acknowledgements()
+    acks = _Leases()
     epoch = epoch_field()
 
     def build(self, values: dict[str, Any]) -> AcknowledgeMany:
         """The leases that are meant."""
         return AcknowledgeMany(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseMany:
+    """Leases of one agent under which no work was begun."""
+
+    leases: tuple[Acknowledgement, ...]
+
+
+class ReleaseManyShape(Shape[ReleaseMany]):
+    """Many messages are to come again, untouched."""
+
+    leases = _Leases()
+
+    def build(self, values: dict[str, Any]) -> ReleaseMany:
+        """The leases that are meant."""
+        return ReleaseMany(**values)
 
 
 class InboxView(TypedDict):
@@ -238,6 +255,12 @@ class AcknowledgedView(TypedDict):
     """What became of each acknowledgement, in order."""
 
     results: list[AcknowledgementView]
+
+
+class ReturnedView(TypedDict):
+    """How many leases were given back; those that were over are left as they are."""
+
+    returned: int
 
 
 class RejectedView(TypedDict):
@@ -268,3 +291,4 @@ REJECT: Final = RejectShape()
 EXTEND: Final = ExtendShape()
 READ: Final = ReadShape()
 ACKNOWLEDGE_MANY: Final = AcknowledgeManyShape()
+RELEASE_MANY: Final = ReleaseManyShape()

@@ -89,6 +89,12 @@ def _acknowledge_many(at: Scene) -> Ask:
     return Ask(path={"agent_id": at.agent}, body={"acks": acks})
 
 
+def _release_many(at: Scene) -> Ask:
+    message, held = at.leased()
+    leases = [{"id": message, "lease_token": held["lease_token"]}]
+    return Ask(path={"agent_id": at.agent}, body={"leases": leases})
+
+
 def _of_dead_letter(**body: str) -> Prepare:
     return lambda at: Ask(path={"dead_letter_id": at.dead_letter()}, body=body or None)
 
@@ -160,6 +166,7 @@ REQUESTS: Final[dict[str, Prepare]] = {
     "extendLease": _of_leased(seconds=60),
     "markRead": _read,
     "acknowledgeMessages": _acknowledge_many,
+    "releaseLeases": _release_many,
     # conversations
     "sendDirectMessage": _from_agent(),
     "findDirectConversations": _of_agent(),

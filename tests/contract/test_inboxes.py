@@ -180,6 +180,22 @@ def test_many_are_acknowledged_each_by_itself(api: Api) -> None:
     assert results[1]["problem"]["code"] == "stale_lease"
 
 
+def test_leases_are_given_back_untouched(api: Api) -> None:
+    for _ in range(2):
+        api.send()
+    first, second = api.fetch()
+    leases = [
+        {"id": first["id"], "lease_token": first["lease"]["token"]},
+        {"id": second["id"], "lease_token": "1-000000000000"},
+    ]
+
+    released = api.post("/agents/bob/inbox/release", {"leases": leases}).get_json()
+
+    assert released == {"returned": 1}, "the second lease was another's"
+    (again,) = api.fetch()
+    assert (again["id"], again["attempt"]) == (first["id"], 1), "no attempt was used up"
+
+
 def test_a_bad_acknowledgement_is_named_by_its_place(api: Api) -> None:
     acks = [{"id": "msg_x", "lease_token": "t"}, {"id": "msg_" + "0" * 26, "token": "t"}]
 

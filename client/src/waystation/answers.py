@@ -476,6 +476,12 @@ class Responded(Struct, kw_only=True, frozen=True):
     ticket_id: str
 
 
+class Returned(Struct, kw_only=True, frozen=True):
+    """How many leases were given back; those that were over are left as they are."""
+
+    returned: int
+
+
 class Scan(Struct, kw_only=True, frozen=True):
     """A search was asked for."""
 

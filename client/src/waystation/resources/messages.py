@@ -18,6 +18,7 @@ from waystation.answers import (
     Receipt,
     Receipts,
     Rejected,
+    Returned,
     State,
     StoredMessage,
 )
@@ -215,6 +216,15 @@ class AsyncMessages(AsyncResource):
         call = Call(method="POST", path=at("agents", agent_id, "inbox", "ack"), body=body)
         return await self._transport.ask(call, Acknowledged)
 
+    async def release(self, agent_id: str, leases: Sequence[Mapping[str, str]]) -> Returned:
+        """Give leases back on which no work was begun, each by its `id` and `lease_token`.
+
+        Their messages come again at once, and no attempt is used up. What is over is passed over.
+        """
+        path = at("agents", agent_id, "inbox", "release")
+        call = Call(method="POST", path=path, body={"leases": leases})
+        return await self._transport.ask(call, Returned)
+
     async def nack(
         self,
         message_id: str,
@@ -272,6 +282,7 @@ class BlockingMessages(Blocking[AsyncMessages]):
     fetch = blocking(AsyncMessages.fetch)
     ack = blocking(AsyncMessages.ack)
     ack_batch = blocking(AsyncMessages.ack_batch)
+    release = blocking(AsyncMessages.release)
     nack = blocking(AsyncMessages.nack)
     extend = blocking(AsyncMessages.extend)
     read = blocking(AsyncMessages.read)
