@@ -19,7 +19,7 @@ def test_a_message_reaches_the_agent_it_is_for(station: Station, named: MakeName
     ):
         sent = alice.send(bob.id, "please review PR 12", priority="high")
 
-        received = bob.fetch_one()
+        received = bob.receive()
 
     assert received is not None
     assert (received.id, received.from_, received.body) == (
@@ -37,7 +37,7 @@ def test_the_asynchronous_agent_is_the_same(station: Station, named: MakeName) -
             AsyncAgent(named("bob"), url=station.url) as bob,
         ):
             sent = await alice.send(bob.id, "hello")
-            received = await bob.fetch_one()
+            received = await bob.receive()
 
         assert received is not None
         assert received.id == sent.id

@@ -10,7 +10,9 @@ import asyncio
 import functools
 import os
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 A = TypeVar("A")
@@ -19,16 +21,34 @@ T = TypeVar("T")
 
 
 class Portal:
-    """An event loop on a thread of its own, for callers on other threads."""
+    """An event loop on a thread of its own, for callers on other threads.
+
+    Callers that come while the loop is busy are let in together: to wake it costs more than to
+    run most of what they ask for.
+    """
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self._entering: deque[Callable[[], object]] = deque()
+        self._woken = False
         self._thread = threading.Thread(target=self._run, name="waystation", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
+
+    def soon(self, callback: Callable[[], object]) -> None:
+        """Have it called on the loop's thread; returns at once."""
+        self._entering.append(callback)
+        if not self._woken:
+            self._woken = True
+            self.loop.call_soon_threadsafe(self._enter)
+
+    def _enter(self) -> None:
+        self._woken = False  # before the queue is emptied: who comes now wakes the loop again
+        while self._entering:
+            self._entering.popleft()()
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run it there, and wait for what it gives or raises.
@@ -38,12 +58,38 @@ class Portal:
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise RuntimeError("The blocking client can't be used within its own event loop.")
-        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        errand = _Errand(coroutine)
+        self.soon(functools.partial(errand.start, self.loop))
         try:
-            return future.result()
+            return errand.outcome.result()
         except BaseException:
-            future.cancel()
+            self.loop.call_soon_threadsafe(errand.cancel)
             raise
+
+
+class _Errand(Generic[T]):
+    """A coroutine that runs on the loop, and what comes of it."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self.outcome: Future[T] = Future()
+        self._coroutine = coroutine
+        self._task: asyncio.Task[T] | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._task = loop.create_task(self._coroutine)
+        self._task.add_done_callback(self._done)
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _done(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self.outcome.cancel()
+        elif error := task.exception():
+            self.outcome.set_exception(error)
+        else:
+            self.outcome.set_result(task.result())
 
 
 @functools.cache

@@ -28,6 +28,14 @@ class UnexpectedAnswerError(WaystationError):
     """What answered is not a station, or one of another version."""
 
 
+class TicketTimeoutError(WaystationError):
+    """Nobody answered the question in time; a late reply still comes to the asker's inbox."""
+
+    def __init__(self, ticket_id: str) -> None:
+        super().__init__(f"Nobody answered {ticket_id} in time.")
+        self.ticket_id = ticket_id
+
+
 class ProblemError(WaystationError):
     """The station refused; its problem document (RFC 9457) says why, and what to do."""
 

@@ -1,0 +1,132 @@
+"""Finishing and keeping what an agent holds: what a message asks for, and how HTTP does it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from waystation.answers import Claimed, Lease, Read, Rejected, Released, Responded, State
+from waystation.resources.tickets import ReplyOptions
+from waystation.station import AsyncStation
+
+
+class Holder(Protocol):
+    """An agent that holds messages, each by the token of its lease.
+
+    Every call raises `StaleLeaseError` once the lease is over.
+    """
+
+    async def ack(self, message_id: str, lease_token: str) -> State:
+        """Finish a message."""
+
+    async def nack(
+        self,
+        message_id: str,
+        lease_token: str,
+        *,
+        reason: str | None,
+        delay_seconds: float | None,
+        permanent: bool,
+    ) -> Rejected:
+        """Give a message back, for later or for good."""
+
+    async def extend(self, message_id: str, lease_token: str, seconds: float) -> Lease:
+        """Have a lease end so long from now."""
+
+    async def reply(self, message_id: str, lease_token: str, response: Any) -> Responded:  # noqa: ANN401 - any JSON
+        """Answer a message, and finish it."""
+
+    async def claim(self, message_id: str, seconds: float | None) -> Claimed:
+        """Take what is offered to several."""
+
+    async def renew(self, message_id: str, lease_token: str, seconds: float) -> Lease:
+        """Have a claim end so long from now."""
+
+    async def release(self, message_id: str, lease_token: str) -> Released:
+        """Offer what was claimed to all again."""
+
+    async def read(self, message_id: str) -> Read:
+        """Note that a message was read."""
+
+
+class HttpHolder:
+    """An agent that asks for each by a request; `epoch` is its session, where it claims one."""
+
+    def __init__(self, station: AsyncStation, agent_id: str) -> None:
+        self.station = station
+        self.agent_id = agent_id
+        self.epoch: int | None = None
+
+    async def ack(self, message_id: str, lease_token: str) -> State:
+        """Finish a message."""
+        return await self.station.messages.ack(
+            message_id, agent_id=self.agent_id, lease_token=lease_token, epoch=self.epoch
+        )
+
+    async def nack(
+        self,
+        message_id: str,
+        lease_token: str,
+        *,
+        reason: str | None,
+        delay_seconds: float | None,
+        permanent: bool,
+    ) -> Rejected:
+        """Give a message back, for later or for good."""
+        return await self.station.messages.nack(
+            message_id,
+            agent_id=self.agent_id,
+            lease_token=lease_token,
+            reason=reason,
+            delay_seconds=delay_seconds,
+            permanent=permanent,
+            epoch=self.epoch,
+        )
+
+    async def extend(self, message_id: str, lease_token: str, seconds: float) -> Lease:
+        """Have a lease end so long from now."""
+        extended = await self.station.messages.extend(
+            message_id,
+            agent_id=self.agent_id,
+            lease_token=lease_token,
+            seconds=seconds,
+            epoch=self.epoch,
+        )
+        return extended.lease
+
+    async def reply(self, message_id: str, lease_token: str, response: Any) -> Responded:  # noqa: ANN401 - any JSON
+        """Answer a message, and finish it."""
+        options = ReplyOptions(lease_token=lease_token)
+        if self.epoch is not None:
+            options["epoch"] = self.epoch
+        return await self.station.tickets.reply(
+            message_id, response, agent_id=self.agent_id, **options
+        )
+
+    async def claim(self, message_id: str, seconds: float | None) -> Claimed:
+        """Take what is offered to several."""
+        return await self.station.claims.claim(
+            message_id, agent_id=self.agent_id, claim_seconds=seconds, epoch=self.epoch
+        )
+
+    async def renew(self, message_id: str, lease_token: str, seconds: float) -> Lease:
+        """Have a claim end so long from now."""
+        renewed = await self.station.claims.renew(
+            message_id,
+            agent_id=self.agent_id,
+            lease_token=lease_token,
+            seconds=seconds,
+            epoch=self.epoch,
+        )
+        return renewed.claim
+
+    async def release(self, message_id: str, lease_token: str) -> Released:
+        """Offer what was claimed to all again."""
+        return await self.station.claims.release(
+            message_id, agent_id=self.agent_id, lease_token=lease_token, epoch=self.epoch
+        )
+
+    async def read(self, message_id: str) -> Read:
+        """Note that a message was read."""
+        return await self.station.messages.read(
+            message_id, agent_id=self.agent_id, epoch=self.epoch
+        )
