@@ -7,6 +7,7 @@ import pytest
 
 from tests.client.command_line import CommandLine
 from tests.process.stations import Station, running
+from waystation import Station as Caller
 
 MakeName = Callable[[str], str]
 
@@ -42,3 +43,19 @@ def named() -> MakeName:
 def waystation(station: Station) -> CommandLine:
     """The command line at the station."""
     return CommandLine(url=station.url)
+
+
+@pytest.fixture
+def caller(station: Station) -> Iterator[Caller]:
+    """The calls of the station, for whoever makes them."""
+    with Caller(station.url) as caller:
+        yield caller
+
+
+@pytest.fixture
+def pair(caller: Caller, named: MakeName) -> tuple[str, str]:
+    """Two registered agents."""
+    alice, bob = named("alice"), named("bob")
+    caller.agents.register(alice)
+    caller.agents.register(bob)
+    return alice, bob

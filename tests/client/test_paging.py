@@ -1,7 +1,6 @@
 """Walking through all the pages of a list, at a real station."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,12 +10,6 @@ from waystation import AsyncStation, Station, async_each, each
 from waystation.errors import ThreadNotFoundError
 
 pytestmark = pytest.mark.client
-
-
-@pytest.fixture
-def caller(station: Running) -> Iterator[Station]:
-    with Station(station.url) as caller:
-        yield caller
 
 
 def test_all_pages_of_a_list_are_walked_through(caller: Station, named: MakeName) -> None:
