@@ -16,15 +16,26 @@ from waystation.version import __version__
 COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Talking": {
         "send": ("send", "Send a message to an agent or a group."),
+        "reply": ("reply", "Answer a message; a question is done with that."),
+        "ack": ("ack", "Say that a leased message is done."),
+        "nack": ("nack", "Give a leased message back, for later or for good."),
+        "dms": ("dms", "Write to one agent, and read what you two said."),
+        "channels": ("channels", "Make, join, read and post to channels."),
     },
     "Looking": {
         "show": ("show", "Show a message, and what became of it."),
+        "messages": ("messages", "List messages, newest first."),
+        "thread": ("threads", "Show a conversation, oldest first."),
+        "watch": ("watch", "Tell what happens, as it happens."),
         "agents": ("agents", "Show, register and change agents."),
     },
     "Connecting": {
         "connect": ("connect", "Put Waystation into an agent CLI's configuration."),
         "hook": ("hook", "Say that messages wait; clients run it."),
         "mcp": ("mcp", "Serve the Model Context Protocol: a model as an agent."),
+    },
+    "Setting up": {
+        "completion": ("completion", "Print what has a shell complete this command."),
     },
 }
 """By section, each command with the module below this package that has it, as `command`, and what

@@ -13,9 +13,11 @@ from waystation.cli.context import Invocation, with_invocation
 from waystation.cli.options import CommandGroup
 from waystation.cli.paging import paged
 from waystation.cli.values import JSON_VALUE
+from waystation.paging import each
 from waystation.resources.agents import Profile
 
 _COLUMNS = ("AGENT", "STATUS", "KIND", "LABEL", "TAGS", "CAPABILITIES", "LAST SEEN")
+_PAGE = 200
 _LISTS = {"tags", "capabilities"}
 
 
@@ -45,7 +47,7 @@ def list_agents(invocation: Invocation, /, **filters: Any) -> None:  # noqa: ANN
 @command.command("show")
 @click.argument("agent_id", metavar="AGENT")
 @with_invocation
-def show(invocation: Invocation, agent_id: str) -> None:
+def show(invocation: Invocation, /, *, agent_id: str) -> None:
     """Show one agent."""
     _show(invocation, invocation.station.agents.get(agent_id))
 
@@ -54,14 +56,7 @@ def show(invocation: Invocation, agent_id: str) -> None:
 @with_invocation
 def tree(invocation: Invocation) -> None:
     """Show all agents below their parents."""
-    agents: list[AgentProfile] = []
-    cursor = None
-    while True:
-        page = invocation.station.agents.list(limit=1000, cursor=cursor)
-        agents += page.agents
-        cursor = page.cursor
-        if cursor is None:
-            break
+    agents = list(each(invocation.station.agents.list, limit=_PAGE))
     if invocation.output.as_json:
         invocation.output.document(agents)
     else:
@@ -131,6 +126,7 @@ def _said(profile: Mapping[str, Any]) -> Profile:
 def register(
     invocation: Invocation,
     /,
+    *,
     agent_id: str | None,
     invitation: str | None,
     **profile: Any,  # noqa: ANN401 - checked by click
@@ -157,6 +153,7 @@ def register(
 def update(
     invocation: Invocation,
     /,
+    *,
     agent_id: str,
     clear: Sequence[str],
     **profile: Any,  # noqa: ANN401 - checked by click
@@ -177,7 +174,7 @@ def update(
 @click.argument("agent_id", metavar="AGENT")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @with_invocation
-def delete(invocation: Invocation, agent_id: str, *, yes: bool) -> None:
+def delete(invocation: Invocation, /, *, agent_id: str, yes: bool) -> None:
     """Forget an agent; what waits for it becomes dead letters."""
     if not yes:
         click.confirm(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -57,6 +58,15 @@ class Output:
         """Something beside the result, for people."""
         if not self.quiet and not self.as_json:
             click.echo(printable(text), err=True)
+
+    @contextlib.contextmanager
+    def progress(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Say what is waited for, in one line that changes; nothing where nobody looks."""
+        if not self.shows_progress:
+            yield lambda _: None
+            return
+        with self.console(stderr=True).status(printable(text)) as status:
+            yield lambda text: status.update(printable(text))
 
     def result(self, answer: object, text: str) -> None:
         """The answer as JSON, or the text that says it."""

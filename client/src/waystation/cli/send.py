@@ -1,18 +1,77 @@
-"""`waystation send`: a message from the command line."""
+"""`waystation send`: a message, or many (SPEC M1, M2, M11)."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from waystation.cli.bodies import body_of, with_body
+from waystation.cli.completion import TARGETS
 from waystation.cli.context import Invocation, with_invocation
+from waystation.cli.drafts import said_of, target_of, with_groups, with_message
+from waystation.cli.durations import DURATION
+from waystation.cli.exit_codes import ExitCode
+from waystation.cli.failures import Failure
 from waystation.cli.options import Command
+from waystation.cli.receipts import COLUMNS, Verdict, rows, wait_for_verdict
 
 
 @click.command("send", cls=Command)
-@click.argument("to")
-@click.argument("body")
+@click.argument("to", shell_complete=TARGETS)
+@with_body
+@with_message
+@with_groups
+@click.option("--wait", is_flag=True, help="Wait until every recipient is done with it.")
+@click.option("--wait-for", type=DURATION, help="Wait so long at most; then exit code 7.")
 @with_invocation
-def command(invocation: Invocation, to: str, body: str) -> None:
-    """Send a message to an agent or a group."""
-    sent = invocation.agent.send(to, body)
-    invocation.output.result(sent, sent.id)
+def command(
+    invocation: Invocation,
+    /,
+    *,
+    to: str,
+    body: str | None,
+    file: str | None,
+    wait: bool,
+    wait_for: float | None,
+    **message: Any,  # noqa: ANN401 - checked by click and the station
+) -> None:
+    """Send a message to an agent or a group.
+
+    TO is an agent, a group such as tag:review or broadcast, several with commas between, or a
+    selector as JSON. BODY is read from a pipe where it is left out or is -.
+    """
+    text = body_of(body, file, needed=message["payload"] is None)
+    sent = invocation.agent.send(target_of(to), text, **said_of(message))
+    if not wait and wait_for is None:
+        invocation.output.result(sent, sent.id)
+        return
+    _wait(invocation, sent.id, wait_for)
+
+
+def _wait(invocation: Invocation, message_id: str, patience_seconds: float | None) -> None:
+    output = invocation.output
+    if not output.as_json:
+        output.text(message_id)
+    with output.progress(f"{message_id}: accepted") as told:
+
+        def seen(verdict: Verdict) -> None:
+            told(f"{message_id}: {verdict.summary}")
+
+        verdict = wait_for_verdict(
+            invocation.station.messages,
+            message_id,
+            patience_seconds=patience_seconds,
+            seen=seen,
+        )
+    if output.as_json:
+        output.document(verdict)
+    else:
+        output.table(COLUMNS, rows(verdict.receipts))
+    if not verdict.is_well:
+        raise Failure(
+            f"Not everybody has it: {verdict.summary}.",
+            exit_code=ExitCode.FAILED,
+            code="not_delivered",
+            next_step="`waystation dead-letters list` says why, if it died.",
+        )

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import click
-from msgspec import Struct
 
-from waystation.answers import Receipt, StoredMessage
 from waystation.cli.context import Invocation, with_invocation
 from waystation.cli.options import Command
-
-_COLUMNS = ("RECIPIENT", "STATUS", "ATTEMPTS", "DELIVERED", "READ", "FINISHED")
-
-
-class MessageWithReceipts(Struct, frozen=True):
-    """What `--json` gives."""
-
-    message: StoredMessage
-    receipts: Sequence[Receipt]
+from waystation.cli.receipts import COLUMNS, rows, verdict_of
 
 
 @click.command("show", cls=Command)
 @click.argument("message_id", metavar="MESSAGE_ID")
 @with_invocation
-def command(invocation: Invocation, message_id: str) -> None:
+def command(invocation: Invocation, /, *, message_id: str) -> None:
     """Show a message, and what became of it."""
-    message = invocation.station.messages.get(message_id)
-    receipts = invocation.station.messages.receipts(message_id)
+    verdict = verdict_of(invocation.station.messages, message_id)
+    message = verdict.message
     output = invocation.output
-    if output.as_json:
-        output.document(MessageWithReceipts(message, receipts))
-        return
     output.record(
-        message,
+        verdict,
         {
             "id": message.id,
             "from": message.from_,
@@ -52,11 +37,5 @@ def command(invocation: Invocation, message_id: str) -> None:
             "body": message.body,
         },
     )
-    output.table(
-        _COLUMNS,
-        [
-            (one.agent_id, one.status, one.attempts, one.delivered_at, one.read_at, one.finished_at)
-            for one in receipts
-        ],
-        empty="It has reached nobody yet.",
-    )
+    if not output.as_json:
+        output.table(COLUMNS, rows(verdict.receipts), empty="It has reached nobody yet.")
