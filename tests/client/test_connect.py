@@ -133,8 +133,7 @@ def test_a_broken_file_is_named_with_the_place_and_nothing_is_touched(
 
     refused = connect("claude", "--agent", "alice", "--url", NOWHERE, "--write", fails=True)
 
-    said = refused.stderr + str(refused.exception)
-    assert f"{settings}: not JSON: line 3, column 1" in said
+    assert f"{settings}: not JSON: line 3, column 1" in refused.stderr
     assert set(files_in(home)) == {".claude/settings.json"}
 
 
@@ -145,9 +144,8 @@ def test_what_can_not_be_put_in_safely_is_shown_to_be_pasted(home: Path, connect
 
     refused = connect("codex", "--agent", "alice", "--url", NOWHERE, "--write", fails=True)
 
-    said = refused.stderr + str(refused.exception)
-    assert "Write this into it by hand" in said
-    assert "[mcp_servers.waystation]" in said
+    assert "Write this into it by hand" in refused.stderr
+    assert "[mcp_servers.waystation]" in refused.stderr
     assert config.read_text() == 'mcp_servers = { a = { command = "b" } }\n'
 
 
@@ -204,11 +202,11 @@ def test_every_client_that_is_installed_is_connected_by_one_call(
     connect("--all", "--agent", "alice", "--url", NOWHERE, "--write")
 
     lines = connect("--list").stdout.splitlines()
-    assert [line.split() for line in lines] == [
-        ["claude", "9.8.7", "connected", "as", "alice", "(user)"],
-        ["codex", "not", "installed", "not", "connected"],
-        ["gemini", "9.8.7", "connected", "as", "alice", "(user)"],
-        ["opencode", "not", "installed", "not", "connected"],
+    assert [line.split("\t") for line in lines] == [
+        ["claude", "9.8.7", "alice", "-"],
+        ["codex", "not installed", "-", "-"],
+        ["gemini", "9.8.7", "alice", "-"],
+        ["opencode", "not installed", "-", "-"],
     ]
 
 
@@ -233,4 +231,4 @@ def test_a_client_must_be_named(connect: Connect) -> None:
 def test_an_agent_must_be_named(connect: Connect) -> None:
     refused = connect("claude", fails=True)
 
-    assert "Which agent is the client?" in refused.stderr + str(refused.exception)
+    assert "Who are you?" in refused.stderr

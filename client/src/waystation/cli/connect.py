@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -12,26 +11,25 @@ from typing import Any, Final
 
 import click
 
-from waystation.configuration import Configuration, configured
+from waystation.cli.cells import printable
+from waystation.cli.context import Invocation, with_invocation
+from waystation.cli.options import Command, Options
+from waystation.cli.output import Output
 from waystation.connect import plan
 from waystation.connect.client import Client, Connection, Places, Scope
 from waystation.connect.ledger import Ledger, state_directory
-from waystation.connect.outlook import Outlook, outlook, register
 from waystation.connect.plan import Change
 from waystation.connect.present import present
+from waystation.connect.prospects import prospects, register
 from waystation.connect.registry import BY_NAME, CLIENTS
 from waystation.connect.setting import program, settings
-from waystation.errors import ConfigurationError
 
+_COLUMNS: Final = ("CLIENT", "VERSION", "AGENT", "AGENT IN THIS PROJECT")
 _COLOURS: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
-@click.command("connect")
+@click.command("connect", cls=Command)
 @click.argument("name", metavar="CLIENT", required=False, type=click.Choice(list(BY_NAME)))
-@click.option("--agent", "--as", "agent", help="Which agent the client is.")
-@click.option("--url", help="Where the station is, if the profile does not say it.")
-@click.option("--profile", help="The profile of the configuration file.")
-@click.option("--token-file", metavar="FILE", help="The file that has the token.")
 @click.option(
     "--scope",
     type=click.Choice([scope.value for scope in Scope]),
@@ -46,17 +44,17 @@ _COLOURS: Final = {"+": "green", "-": "red", "@": "cyan"}
 @click.option("--undo", "undoes", is_flag=True, help="Take it out again; with --write.")
 @click.option("--list", "lists", is_flag=True, help="Which clients are here, connected as whom.")
 @click.option("--all", "everyone", is_flag=True, help="Every client that is installed.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(name: str | None, **options: Any) -> None:  # noqa: ANN401 - checked by click
-    """Connect CLIENT (claude, codex, gemini or opencode) to Waystation.
+@with_invocation
+def command(invocation: Invocation, /, name: str | None, **options: Any) -> None:  # noqa: ANN401 - checked by click
+    """Connect CLIENT (claude, codex, gemini or opencode) to Waystation, as the agent of --as.
 
     Shows the change to the client's configuration files; --write makes it, and keeps what they said
     before. No token is written into them: name a profile or --token-file.
     """
+    output = invocation.output
     places = Places.here(os.environ, Path.cwd())
-    as_json: bool = options["as_json"]
     if options["lists"]:
-        _list(places, as_json=as_json)
+        _list(output, places)
         return
     clients = _chosen(name, everyone=options["everyone"])
     scope = Scope(options["scope"])
@@ -68,18 +66,12 @@ def command(name: str | None, **options: Any) -> None:  # noqa: ANN401 - checked
             for client in clients
             for change in plan.disconnecting(client.targets(whole, scope, places), ledger)
         ]
-        _carry_out(changes, ledger, writes=options["writes"], as_json=as_json)
+        _carry_out(output, changes, ledger, writes=options["writes"])
         return
-    configuration = _configuration(options)
     connection = Connection(
-        agent=str(configuration.agent),
+        agent=invocation.agent_id,
         program=program(),
-        settings=settings(
-            os.environ,
-            url=options["url"],
-            profile=options["profile"],
-            token_file=options["token_file"],
-        ),
+        settings=_settings(invocation.options),
         hooks=options["hooks"],
         allow=options["allow"],
     )
@@ -89,10 +81,18 @@ def command(name: str | None, **options: Any) -> None:  # noqa: ANN401 - checked
         for change in plan.connecting(client.targets(connection, scope, places), ledger)
     ]
     if options["registers"]:
-        register(configuration, connection.agent)
-    seen = outlook(configuration, connection.agent, os.environ)
-    steps = [step for client in clients for step in client.next_steps(connection, scope)]
-    _carry_out(changes, ledger, writes=options["writes"], as_json=as_json, seen=seen, steps=steps)
+        register(invocation.configuration, connection.agent)
+    advice = prospects(invocation.configuration, connection.agent, os.environ)
+    if options["writes"]:
+        advice += [step for client in clients for step in client.next_steps(connection, scope)]
+        advice.append("The same command with --undo takes it back.")
+    _carry_out(output, changes, ledger, writes=options["writes"], advice=advice)
+
+
+def _settings(options: Options) -> dict[str, str]:
+    return settings(
+        os.environ, url=options.url, profile=options.profile, token_file=options.token_file
+    )
 
 
 def _chosen(name: str | None, *, everyone: bool) -> list[Client]:
@@ -106,33 +106,19 @@ def _chosen(name: str | None, *, everyone: bool) -> list[Client]:
     return installed
 
 
-def _configuration(options: dict[str, Any]) -> Configuration:
-    environ = dict(os.environ)
-    if options["token_file"]:
-        environ["WAYSTATION_TOKEN_FILE"] = options["token_file"]
-    found = configured(
-        url=options["url"], agent=options["agent"], profile=options["profile"], environ=environ
-    )
-    if found.agent is None:
-        raise ConfigurationError("Which agent is the client? Name it: --agent alice.")
-    return found
-
-
 def _carry_out(
+    output: Output,
     changes: Sequence[Change],
     ledger: Ledger,
     *,
     writes: bool,
-    as_json: bool,
-    seen: Outlook | None = None,
-    steps: Sequence[str] = (),
+    advice: Sequence[str] = (),
 ) -> None:
     """Show the changes, and write them where that was asked for."""
     pending = [change for change in changes if not change.is_empty]
     if writes:
         plan.write(changes, ledger)
-    advice = [*(seen.advice if seen else ()), *(steps if writes else ())]
-    if as_json:
+    if output.as_json:
         files = [
             {
                 "path": str(change.path),
@@ -141,33 +127,37 @@ def _carry_out(
             }
             for change in changes
         ]
-        click.echo(json.dumps({"written": writes, "files": files, "advice": advice}))
+        output.document({"written": writes, "files": files, "advice": list(advice)})
         return
     for line in (line for change in pending for line in change.diff()):
-        click.secho(line, nl=False, fg=_COLOURS.get(line[0]), bold=line[:3] in ("---", "+++"))
+        click.secho(
+            printable(line),
+            nl=False,
+            fg=_COLOURS.get(line[0]) if output.color else None,
+            bold=line[:3] in ("---", "+++"),
+        )
     if not pending:
-        click.echo("Nothing to change: it is so already.", err=True)
+        output.note("Nothing to change: it is so already.")
     elif writes:
-        click.echo(f"\nWritten: {', '.join(str(change.path) for change in pending)}", err=True)
-        if seen is not None:
-            click.echo("The same command with --undo takes it back.", err=True)
+        output.note(f"\nWritten: {', '.join(str(change.path) for change in pending)}")
     else:
-        click.echo("\nNothing is written yet: --write does it.", err=True)
+        output.note("\nNothing is written yet: --write does it.")
     for sentence in advice:
-        click.echo(f"- {sentence}", err=True)
+        output.note(f"- {sentence}")
 
 
-def _list(places: Places, *, as_json: bool) -> None:
+def _list(output: Output, places: Places) -> None:
     found = [present(client, places) for client in CLIENTS]
-    if as_json:
-        click.echo(json.dumps({"clients": [dataclasses.asdict(one) for one in found]}))
+    if output.as_json:
+        output.document({"clients": [dataclasses.asdict(one) for one in found]})
         return
-    for one in found:
-        here = one.version or ("installed" if one.program else "not installed")
-        roles = [
-            f"{agent} ({scope})"
-            for agent, scope in ((one.user, "user"), (one.project, "project"))
-            if agent
-        ]
-        connected = "connected as " + " and ".join(roles) if roles else "not connected"
-        click.echo(f"{one.client:<9} {here:<14} {one.trouble or connected}")
+    rows = [
+        (
+            one.client,
+            one.version or ("yes" if one.program else "not installed"),
+            one.trouble or one.user or "-",
+            one.project or "-",
+        )
+        for one in found
+    ]
+    output.table(_COLUMNS, rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -13,8 +13,6 @@ from waystation.connect.hook import Hook
 from waystation.connect.ledger import state_directory
 from waystation.connect.notices import PROTOCOLS, Event
 from waystation.errors import ConfigurationError
-
-_VARIABLES: Final = {"token_file": "WAYSTATION_TOKEN_FILE", "config": "WAYSTATION_CONFIG"}
 
 
 class Unfailing(click.Command):
@@ -43,13 +41,10 @@ def command(client: str, event: str, agent: str | None, **options: str | None) -
     It says nothing and ends well when nothing waits or the station is away.
     """
     environ = dict(os.environ)
-    for option, variable in _VARIABLES.items():
-        if value := options[option]:
-            environ[variable] = value
+    if config := options.pop("config"):
+        environ["WAYSTATION_CONFIG"] = config
     try:
-        configuration = configured(
-            url=options["url"], agent=agent, profile=options["profile"], environ=environ
-        )
+        configuration = configured(agent=agent, environ=environ, **options)
     except ConfigurationError as error:
         click.echo(f"waystation hook: {error}", err=True)
         return

@@ -1,9 +1,8 @@
-"""How a connection will fare: whether the station is there, and takes the agent."""
+"""What a connection has to expect: whether the station is there, and takes the agent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from waystation.agent import Agent
 from waystation.configuration import Configuration
@@ -19,17 +18,8 @@ from waystation.transport import Retrying
 _ONCE = Retrying(seconds=0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outlook:
-    """What the station said when it was asked as the agent."""
-
-    is_reachable: bool
-    is_registered: bool
-    advice: tuple[str, ...] = ()
-
-
-def outlook(configuration: Configuration, agent: str, environ: Mapping[str, str]) -> Outlook:
-    """Ask the station; whatever is wrong becomes advice."""
+def prospects(configuration: Configuration, agent: str, environ: Mapping[str, str]) -> list[str]:
+    """Ask the station as the agent; whatever is wrong, or is to come, becomes a sentence."""
     advice: list[str] = []
     if environ.get("WAYSTATION_TOKEN"):
         advice.append(
@@ -42,18 +32,15 @@ def outlook(configuration: Configuration, agent: str, environ: Mapping[str, str]
     except UnauthenticatedError:
         advice.append(
             "The station asks for a token, and none that holds was sent. An admin makes one:"
-            f" waystation keys create {agent} --scope agent:{agent}; then give --token-file."
+            f" `waystation keys create {agent} --scope agent:{agent}`. Then give --token-file."
         )
     except ForbiddenError:
         advice.append(f"The token that was sent is not one for {agent}.")
     except UnknownAgentError:
         advice.append(f"{agent} is not registered yet: its first session does it, or --register.")
     except WaystationError as error:
-        advice.append(f"{error}. Start it before the client.")
-        return Outlook(is_reachable=False, is_registered=False, advice=tuple(advice))
-    else:
-        return Outlook(is_reachable=True, is_registered=True, advice=tuple(advice))
-    return Outlook(is_reachable=True, is_registered=False, advice=tuple(advice))
+        advice.append(f"{error}. Start the station before the client.")
+    return advice
 
 
 def register(configuration: Configuration, agent: str) -> None:
