@@ -26,6 +26,9 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "hook": ("hook", "Say that messages wait; clients run it."),
         "mcp": ("mcp", "Serve the Model Context Protocol: a model as an agent."),
     },
+    "Operating": {
+        "doctor": ("doctor", "Find what is wrong, and say how to mend it."),
+    },
 }
 """By section, each command with the module below this package that has it, as `command`, and what
 it does in a sentence: the command line explains itself without loading them all."""
