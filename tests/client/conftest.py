@@ -1,6 +1,7 @@
 """One real station for the tests of the client, and agents that no other test has."""
 
 import itertools
+import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -17,6 +18,28 @@ def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
     """A station with all its processes, which asks nobody for a token."""
     with running(tmp_path_factory.mktemp("station") / "data") as running_station:
         yield running_station
+
+
+_ADMIN_TOKEN = secrets.token_urlsafe(32)
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    """A station with all its processes, which asks everybody for a token."""
+    with running(
+        tmp_path_factory.mktemp("guarded") / "data",
+        WAYSTATION_AUTH="required",
+        WAYSTATION_ADMIN_TOKEN=_ADMIN_TOKEN,
+        WAYSTATION_REGISTRATION="invitation",
+    ) as running_station:
+        yield running_station
+
+
+@pytest.fixture
+def admin(guarded: Station) -> Iterator[Caller]:
+    """The guarded station, as its admin has it."""
+    with Caller(guarded.url, token=_ADMIN_TOKEN) as caller:
+        yield caller
 
 
 @pytest.fixture(autouse=True)

@@ -36,6 +36,10 @@ class Configuration:
     agent: str | None = None
     token: str | None = field(default=None, repr=False)
     profile: str = DEFAULT_PROFILE
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Where `url`, `agent` and `token` came from, for whoever looks for what is wrong."""
+    token_path: Path | None = field(default=None, compare=False, repr=False)
+    """The file that the token was read from, if any was."""
 
 
 def config_path(environ: Mapping[str, str] | None = None) -> Path:
@@ -64,18 +68,52 @@ def configured(
     """
     environ = os.environ if environ is None else environ
     name, chosen = _profile(profile or environ.get("WAYSTATION_PROFILE"), config_path(environ))
-    found_url = url or environ.get("WAYSTATION_URL") or chosen.get("url") or DEFAULT_URL
-    found_token = (
-        _token(token, token_file)
-        or _token(environ.get("WAYSTATION_TOKEN"), environ.get("WAYSTATION_TOKEN_FILE"))
-        or _token(chosen.get("token"), chosen.get("token_file"))
+    path, of_profile = config_path(environ), f"profile {name}"
+    found_url, url_origin = _first(
+        ("an argument", url),
+        ("WAYSTATION_URL", environ.get("WAYSTATION_URL")),
+        (of_profile, chosen.get("url")),
+        ("the default", DEFAULT_URL),
     )
+    found_agent, agent_origin = _first(
+        ("an argument", agent),
+        ("WAYSTATION_AGENT", environ.get("WAYSTATION_AGENT")),
+        (of_profile, chosen.get("agent")),
+    )
+    found_token, token_origin, token_path = _first_token(
+        ("an argument", token, token_file, None),
+        ("WAYSTATION_TOKEN", environ.get("WAYSTATION_TOKEN"), None, None),
+        ("WAYSTATION_TOKEN_FILE", None, environ.get("WAYSTATION_TOKEN_FILE"), None),
+        (of_profile, chosen.get("token"), chosen.get("token_file"), path),
+    )
+    origins = {"url": url_origin, "agent": agent_origin, "token": token_origin}
     return Configuration(
-        url=_checked(found_url),
-        agent=agent or environ.get("WAYSTATION_AGENT") or chosen.get("agent"),
+        url=_checked(found_url or DEFAULT_URL),
+        agent=found_agent,
         token=found_token,
         profile=name,
+        origins={setting: origin for setting, origin in origins.items() if origin},
+        token_path=token_path,
     )
+
+
+def _first(*offers: tuple[str, str | None]) -> tuple[str | None, str | None]:
+    """The first value that there is, and where it came from."""
+    return next(((value, origin) for origin, value in offers if value), (None, None))
+
+
+def _first_token(
+    *offers: tuple[str, str | None, str | None, Path | None],
+) -> tuple[str | None, str | None, Path | None]:
+    """The first token, where it came from, and in which file it stands.
+
+    An offer is where it comes from, the token or else a file with it, and the file where the token
+    itself stands.
+    """
+    for origin, token, file, path in offers:
+        if found := _token(token, file):
+            return found, origin, path if token or file is None else Path(file).expanduser()
+    return None, None, None
 
 
 def _profile(name: str | None, path: Path) -> tuple[str, Mapping[str, str]]:

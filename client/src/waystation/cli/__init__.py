@@ -37,6 +37,9 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Setting up": {
         "completion": ("completion", "Print what has a shell complete this command."),
     },
+    "Operating": {
+        "doctor": ("doctor", "Find what is wrong, and say how to mend it."),
+    },
 }
 """By section, each command with the module below this package that has it, as `command`, and what
 it does in a sentence: the command line explains itself without loading them all."""
