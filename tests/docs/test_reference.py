@@ -1,6 +1,8 @@
 """The generated pages tell of today's code, and say all that there is to say."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -21,6 +23,14 @@ REFERENCE = ROOT / "docs" / "reference"
 )
 def test_a_page_is_that_of_today(page: str, document: Callable[[], str]) -> None:
     assert (REFERENCE / page).read_text() == document()
+
+
+def test_the_page_of_the_command_line_is_that_of_today() -> None:
+    tool = ROOT / "client" / "tools" / "cli_reference.py"
+
+    printed = subprocess.run([sys.executable, tool], capture_output=True, text=True, check=True)
+
+    assert (REFERENCE / "cli.md").read_text() == printed.stdout
 
 
 def test_the_document_of_the_websocket_is_that_of_today() -> None:
