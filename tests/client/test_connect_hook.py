@@ -104,7 +104,7 @@ def test_looking_takes_no_message_away(ask: Ask, bob: Agent, deliver: Deliver) -
 
     ask(Event.STOP)
 
-    leased = bob.fetch_one(wait_seconds=5)
+    leased = bob.receive(wait_seconds=5)
     assert leased is not None
     assert (leased.id, leased.attempt) == (sent, 1)
 
