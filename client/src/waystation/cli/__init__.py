@@ -16,6 +16,8 @@ from waystation.version import __version__
 COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Talking": {
         "send": ("send", "Send a message to an agent or a group."),
+        "ask": ("ask", "Ask an agent, wait, and print the answer."),
+        "inbox": ("inbox", "Show what waits for you; or take it."),
         "reply": ("reply", "Answer a message; a question is done with that."),
         "ack": ("ack", "Say that a leased message is done."),
         "nack": ("nack", "Give a leased message back, for later or for good."),

@@ -31,6 +31,7 @@ class ExitCode(IntEnum):
 
 _MEANINGS: Final[tuple[tuple[type[errors.WaystationError], ExitCode], ...]] = (
     (errors.ConfigurationError, ExitCode.USAGE),
+    (errors.TicketTimeoutError, ExitCode.TIMEOUT),
     (errors.NotFoundError, ExitCode.NOT_FOUND),
     (errors.ConflictError, ExitCode.CONFLICT),
     (errors.UnauthenticatedError, ExitCode.NOT_ALLOWED),

@@ -119,6 +119,7 @@ def _code_of(error: errors.WaystationError) -> str:
         return error.problem.code
     return {
         errors.ConfigurationError: "configuration",
+        errors.TicketTimeoutError: "timeout",
         errors.UnreachableError: "unreachable",
         errors.UnexpectedAnswerError: "unexpected_answer",
     }.get(type(error), "failed")
