@@ -70,8 +70,10 @@ class Claude:
     def next_steps(self, connection: Connection, scope: Scope) -> tuple[str, ...]:
         """What is left to the user."""
         steps = ["Start claude anew; /mcp shows the server."]
+        if scope is Scope.PROJECT:
+            steps.append("It uses a project's server and hooks only in a folder that you trust.")
         if not connection.allow and scope is Scope.PROJECT:
-            steps.append("claude asks once whether to use the project's server.")
+            steps.append("It asks once whether to use the project's server; --allow answers that.")
         if not connection.allow:
             steps.append("It asks before each tool: --allow approves the server's tools for good.")
         return tuple(steps)
