@@ -68,6 +68,7 @@ CODEX_CONNECTED = (
 command = "/bin/waystation"
 args = ["mcp", "--agent", "alice"]
 env = {}
+required = true
 startup_timeout_sec = 30
 tool_timeout_sec = 900
 default_tools_approval_mode = "approve"

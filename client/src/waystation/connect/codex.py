@@ -44,6 +44,8 @@ class Codex:
             "command": connection.program[0],
             "args": connection.server_arguments,
             "env": dict(connection.settings),
+            # Else `codex exec` asks its model before the server is there, without its tools.
+            "required": True,
             "startup_timeout_sec": _STARTUP_SECONDS,
             "tool_timeout_sec": LONGEST_CALL_SECONDS,
         }
