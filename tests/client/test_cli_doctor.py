@@ -133,8 +133,8 @@ def test_a_proxy_loses_upgrades(station: Station) -> None:
     def without_upgrade(asked: bytes) -> bytes:
         return re.sub(rb"(?im)^(upgrade|connection):.*\r\n", b"", asked)
 
-    with faulty_proxy(station.port, asked=without_upgrade) as url:
-        ended = doctor(url)
+    with faulty_proxy(station.port, asked=without_upgrade) as proxy:
+        ended = doctor(proxy.url)
 
     assert (ended.exit_code, problems(ended)) == (1, ["websocket"])
     assert "Upgrade" in check(ended, "websocket")["mend"]
@@ -144,8 +144,8 @@ def test_the_clocks_disagree(station: Station) -> None:
     def an_hour_ago(answered: bytes) -> bytes:
         return re.sub(rb"(?im)^date: .*\r\n", b"Date: Thu, 19 Nov 2020 10:00:00 GMT\r\n", answered)
 
-    with faulty_proxy(station.port, answered=an_hour_ago) as url:
-        ended = doctor(url)
+    with faulty_proxy(station.port, answered=an_hour_ago) as proxy:
+        ended = doctor(proxy.url)
 
     assert ended.exit_code == 0
     assert verdict(ended, "clock") == "warning"
