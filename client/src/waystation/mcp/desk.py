@@ -66,6 +66,8 @@ class Desk:
         self.mailbox = Mailbox(self.station, self.agent_id, lease_seconds=options.lease_seconds)
         self.holdings = Holdings(self.mailbox, hold_seconds=options.hold_seconds)
         self.presence = Presence(self.station, self.agent_id)
+        self.told: set[str] = set()
+        """Answers that the model has read while it waited for them."""
         self._left_alone: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
@@ -130,10 +132,26 @@ class Desk:
 
     async def _taken(self, message: Delivered) -> Held | None:
         try:
-            return await self.mailbox.take(message)
+            held = await self.mailbox.take(message)
+            if held is None or held.id not in self.told:
+                return held
+            await self.mailbox.ack(held)
         except WaystationError as error:
             _log.warning("%s could not be taken, and comes again: %s", message.id, error)
-            return None
+        return None
+
+    async def look(self, *, limit: int) -> list[Delivered]:
+        """What waits, without taking it."""
+        await self.presence.ensure()
+        waiting = await self.mailbox.peek(limit=limit)
+        return [one for one in waiting if one.id not in self.told]
+
+    async def claim(self, message_id: str) -> Held:
+        """Take a message that several are offered. Raises `ClaimHeldError`, `ClaimDoneError`."""
+        await self.presence.ensure()
+        held = await self.mailbox.claim(message_id)
+        self.holdings.add([held])
+        return held
 
     def _leave_alone(self, taking: asyncio.Future[list[Held]]) -> None:
         async def give_back() -> None:

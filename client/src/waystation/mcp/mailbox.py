@@ -6,12 +6,10 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from waystation.answers import Claimed, Delivered, Rejected, Renewed, Responded
+from waystation.answers import Delivered, Rejected
 from waystation.errors import ConflictError, NotFoundError
 from waystation.station import AsyncStation
-from waystation.transport import Call, at, given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,27 +73,24 @@ class Mailbox:
             return None
         if not message.claimable:
             return Held(message=message, token=message.lease.token, is_claim=False)
-        body = {"agent_id": self.agent_id, "claim_seconds": self.lease_seconds}
-        call = Call(method="POST", path=at("messages", message.id, "claim"), body=body)
         try:
-            claimed = await self._station.transport.ask(call, Claimed)
+            return await self.claim(message.id)
         except (ConflictError, NotFoundError):
             return None
+
+    async def claim(self, message_id: str) -> Held:
+        """Hold what was offered to several. Raises `ClaimHeldError`, `ClaimDoneError`."""
+        claimed = await self._station.claims.claim(
+            message_id, agent_id=self.agent_id, claim_seconds=self.lease_seconds
+        )
         return Held(message=claimed.message, token=claimed.claim.token, is_claim=True)
 
     async def renew(self, held: Held) -> None:
         """Have it for another `lease_seconds`. Raises `StaleLeaseError` where it is lost."""
-        if not held.is_claim:
-            await self._station.messages.extend(
-                held.id,
-                agent_id=self.agent_id,
-                lease_token=held.token,
-                seconds=self.lease_seconds,
-            )
-            return
-        body = self._proof(held) | {"seconds": self.lease_seconds}
-        path = at("messages", held.id, "claim", "renew")
-        await self._station.transport.ask(Call(method="POST", path=path, body=body), Renewed)
+        prolong = self._station.claims.renew if held.is_claim else self._station.messages.extend
+        await prolong(
+            held.id, agent_id=self.agent_id, lease_token=held.token, seconds=self.lease_seconds
+        )
 
     async def ack(self, held: Held) -> None:
         """Finish it."""
@@ -114,11 +109,14 @@ class Mailbox:
 
     async def give_back(self, held: Held, reason: str) -> None:
         """Let others have it at once."""
-        if not held.is_claim:
+        if held.is_claim:
+            await self.release(held)
+        else:
             await self.reject(held, Rejection(reason=reason, delay_seconds=0))
-            return
-        path = at("messages", held.id, "claim", "release")
-        await self._station.transport.ask(Call(method="POST", path=path, body=self._proof(held)))
+
+    async def release(self, held: Held) -> None:
+        """Offer what was claimed to all again."""
+        await self._station.claims.release(held.id, agent_id=self.agent_id, lease_token=held.token)
 
     async def reply(self, held: Held, response: str) -> str:
         """Answer and finish it; gives the id of the reply.
@@ -127,9 +125,10 @@ class Mailbox:
         can't be finished then, it comes again, and the same answer is not sent twice.
         """
         if held.message.expects_reply:
-            body = self._proof(held) | {"ticket_id": held.id, "response": response}
-            call = Call(method="POST", path=at("replies"), body=body)
-            return (await self._station.transport.ask(call, Responded)).id
+            replied = await self._station.tickets.reply(
+                held.id, response, agent_id=self.agent_id, lease_token=held.token
+            )
+            return replied.id
         sent = await self._station.messages.send(
             self.agent_id,
             held.message.from_,
@@ -141,9 +140,6 @@ class Mailbox:
         )
         await self.ack(held)
         return sent.id
-
-    def _proof(self, held: Held) -> dict[str, Any]:
-        return given(agent_id=self.agent_id, lease_token=held.token)
 
 
 def _key(*parts: str) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Concatenate, Final, ParamSpec
+from typing import Any, Concatenate, Final, ParamSpec, Protocol
 
 import mcp_types as types
 from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata, func_metadata
 from pydantic import ValidationError
 
 from waystation.errors import UnreachableError, WaystationError
-from waystation.mcp.desk import Desk
+from waystation.mcp.desk import Beat, Desk
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +23,19 @@ _NOT_TOLD: Final = "The MCP server of Waystation failed; its log (stderr) says w
 _UNREACHABLE: Final = "Tell the user that the station does not answer, and try again later."
 
 
+class Shelf(Protocol):
+    """Tools that are listed on request."""
+
+    def show(self, group: str) -> Sequence[Tool]:
+        """List the tools of a group from now on. Raises `RefusedError`."""
+
+    def find(self, name: str) -> Tool:
+        """The tool of this name, listed or not. Raises `RefusedError`."""
+
+    def groups(self) -> Mapping[str, str]:
+        """Each group, with what its tools are called."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Visit:
     """What a tool has for one call: the desk, and the way back to the client that waits."""
@@ -30,8 +43,18 @@ class Visit:
     desk: Desk
     progress: Callable[[float, float | None, str | None], Awaitable[None]]
     """Tell the client how far it is, so that its patience begins anew."""
+    shelf: Shelf
+    """The tools beyond those that every client is shown."""
     tools_changed: Callable[[], Awaitable[None]]
-    """Tell the client that there are other tools now."""
+    """Tell the client that more tools are listed now."""
+
+    def beat(self, max_seconds: float) -> Beat:
+        """What tells the client, now and then, that nothing has come yet."""
+
+        async def beat(passed: float) -> None:
+            await self.progress(passed, max_seconds, "nothing yet")
+
+        return beat
 
 
 Function = Callable[Concatenate[Visit, P], Awaitable[str]]
@@ -41,7 +64,7 @@ class RefusedError(WaystationError):
     """A tool was called in a way that can't work; the sentence says what to do."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Tool:
     """A function of a `Visit` and arguments; what it returns is what the model reads."""
 

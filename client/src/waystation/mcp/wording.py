@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -96,24 +96,51 @@ def age(moment: datetime) -> str:
     return f"{seconds // _DAY} d ago"
 
 
-def table(rows: list[Mapping[str, Any]], *, none: str, cursor: str | None = None) -> str:
-    """Rows as lines of `name: value` without what is empty, and how to get more."""
-    lines = [
-        "- " + ", ".join(f"{name}: {_value(value)}" for name, value in row.items() if _says(value))
-        for row in rows
-    ]
-    if cursor:
-        lines.append(f'more: cursor="{cursor}"')
-    return "\n".join(lines) if rows else none
+def glimpse(message: Content, *, at: int = 80) -> str:
+    """A message on one line; the quotes of JSON keep what its sender wrote apart."""
+    text = message.subject or text_of(message)
+    shortened = text[:at] + ("…" if len(text) > at else "")
+    about = [] if message.kind == "chat" else [message.kind]
+    heading = ", ".join([f"{message.id} from {message.from_}", *about, age(message.created_at)])
+    return f"{heading}: {json_text(shortened)}"
+
+
+def shown_inbox(held: Iterable[Held], waiting: Iterable[Content]) -> str:
+    """What the model holds and what waits for it, a line each."""
+    holds = [glimpse(one.message) for one in held]
+    return "\n".join(
+        [listed("You hold", holds), listed("Waiting", [glimpse(one) for one in waiting])]
+    )
+
+
+def row(name: str, /, **values: object) -> str:
+    """A thing and what there is to say of it, on one line."""
+    said = [f"{key} {_value(value)}" for key, value in values.items() if _says(value)]
+    return ", ".join([name, *said])
+
+
+def listed(title: str, lines: Sequence[str], *, none: str = "nothing") -> str:
+    """Lines under a title."""
+    return (
+        "\n".join([f"{title}:", *(f"- {line}" for line in lines)]) if lines else f"{title}: {none}"
+    )
+
+
+def paged(lines: Sequence[str], cursor: str | None, *, none: str = "Nothing.") -> str:
+    """Lines, and how to get more."""
+    more = [f'more: cursor="{cursor}"'] if cursor else []
+    return "\n".join([*lines, *more]) or none
 
 
 def _says(value: object) -> bool:
-    return value is not None and value not in ("", [], {})
+    return value is not None and value not in ("", [], {}, False)
 
 
 def _value(value: object) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%dT%H:%M:%SZ}"
-    if isinstance(value, (str, int, float)):
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, (str, int)):
         return str(value)
     return json_text(value)
