@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -50,6 +51,8 @@ class Page:
         """Do what a block says. Raises `AssertionError` where it turns out otherwise."""
         name = block.option("file")
         if name is not None:
+            if block.language == "json":
+                json.loads(block.text)
             file = self._directory / self._own(name)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(self._own(block.text))
