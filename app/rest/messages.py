@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Final
+from typing import Final, TypeVar
 
 from apiflask import APIBlueprint
 from flask import Response
@@ -37,6 +37,7 @@ from broker.kernel.errors import FieldProblem, InvalidFieldsError
 from broker.kernel.events import DeliveryState
 from broker.kernel.ids import MessageId
 from broker.messaging.message import Draft
+from broker.messaging.recurring_definition import RecurringRequest
 
 messages = APIBlueprint("messages", __name__)
 
@@ -160,8 +161,11 @@ def receipts(message_id: MessageId) -> Response:
     return answer(ReceiptsView(receipts=[receipt(one) for one in found]))
 
 
-def with_key(draft: Draft, header: str | None) -> Draft:
-    """The draft with the key of the `Idempotency-Key` header, which equals the field."""
+Keyed = TypeVar("Keyed", Draft, RecurringRequest)
+
+
+def with_key(draft: Keyed, header: str | None) -> Keyed:
+    """What is asked for, with the key of the `Idempotency-Key` header, which equals the field."""
     if header is None or header == draft.idempotency_key:
         return draft
     if draft.idempotency_key is not None:

@@ -10,8 +10,9 @@ from flask import Response
 from app.access import AS_SENDER, ITS_SENDER, VISIBLE_OF_ALL, viewer
 from app.context import broker
 from app.json_document import answer
+from app.rest.messages import with_key
 from app.rest.operation import operation
-from app.schemas.messages import moment
+from app.schemas.messages import IDEMPOTENCY_HEADER, moment
 from app.schemas.recurring import (
     EMPTY,
     FIND_RECURRING,
@@ -29,7 +30,7 @@ from app.schemas.recurring import (
 )
 from broker.kernel.clock import rfc3339
 from broker.kernel.ids import RecurringId
-from broker.messaging.recurring import RecurringRequest
+from broker.messaging.recurring_definition import RecurringRequest
 
 recurring = APIBlueprint("recurring", __name__)
 
@@ -49,16 +50,18 @@ _ERRORS: Final = ("recurring_not_found", "recurring_ended")
     access=AS_SENDER,
     body=RECURRING,
     example=_EXAMPLE,
-    answers={201: RecurringView},
-    errors=("unknown_agent", "no_recipients", "message_too_large"),
+    headers=IDEMPOTENCY_HEADER,
+    answers={201: RecurringView, 200: RecurringView},
+    errors=("unknown_agent", "no_recipients", "message_too_large", "idempotency_conflict"),
 )
-def create(body: RecurringRequest) -> Response:
+def create(body: RecurringRequest, headers: str | None) -> Response:
     """Send a message again and again, on a schedule.
 
     Subject and body may name variables: {{count}}, {{date}}, {{id}}, {{now}}, {{scheduled_at}};
-    {{{{ stands for two braces.
+    {{{{ stands for two braces. 200: a repeat of an idempotency key; the one that was begun first.
     """
-    return answer(recurring_view(broker().recurring.create(body)), 201)
+    recurring_message, created = broker().recurring.create(with_key(body, headers))
+    return answer(recurring_view(recurring_message), 201 if created else 200)
 
 
 @recurring.get("/recurring")

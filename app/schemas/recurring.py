@@ -16,14 +16,19 @@ from broker.kernel.ids import RecurringId
 from broker.kernel.priority import display
 from broker.messaging.message import Draft
 from broker.messaging.recurrence import CatchUp
-from broker.messaging.recurring import RecurringRequest
-from broker.messaging.recurring_definition import Recurring, RecurringFilter, RecurringState
+from broker.messaging.recurring_definition import (
+    Recurring,
+    RecurringFilter,
+    RecurringRequest,
+    RecurringState,
+)
 from broker.messaging.recurring_store import TurnRecord
 from broker.messaging.wire import SaidView, Timestamp, targets_view
 
 _PAGE: Final = 100
 _TIMES: Final = 10
 _OWN: Final = {
+    "idempotency_key": "idempotency_key",
     "schedule": "schedule",
     "timezone": "timezone",
     "expires_at": "expires_at",
@@ -41,7 +46,6 @@ class RecurringShape(SendShape):
             "deliver_at",
             "delay_ms",
             "epoch",
-            "idempotency_key",
             "reply_to",
             "supersedes",
         )

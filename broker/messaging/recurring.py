@@ -14,7 +14,6 @@ seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -25,16 +24,15 @@ from broker.kernel.errors import (
     BrokerError,
     ConflictError,
     FieldProblem,
+    IdempotencyConflictError,
     InvalidFieldsError,
     RecurringNotFoundError,
     StorageUnavailableError,
 )
-from broker.kernel.ids import AgentId, RecurringId, new_id
+from broker.kernel.ids import RecurringId, new_id
 from broker.kernel.viewer import EVERYONE, Viewer, includes
-from broker.messaging.message import Draft
 from broker.messaging.queue import MessageQueue
 from broker.messaging.recurrence import (
-    CatchUp,
     Turn,
     next_turn,
 )
@@ -43,6 +41,7 @@ from broker.messaging.recurring_definition import (
     Definition,
     Recurring,
     RecurringFilter,
+    RecurringRequest,
     RecurringState,
 )
 from broker.messaging.recurring_store import (
@@ -64,22 +63,6 @@ _ENDED: Final = frozenset(
 )
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecurringRequest:
-    """What is asked for; `expires_at` in ms. The template's subject and body may name variables."""
-
-    template: Draft
-    schedule: str
-    timezone: str = "UTC"
-    expires_at: int | None = None
-    catch_up: CatchUp = CatchUp.SKIP
-
-    @property
-    def sender(self) -> AgentId:
-        """Whose messages they will be."""
-        return self.template.sender
 
 
 class RecurringEndedError(ConflictError):
@@ -104,11 +87,20 @@ class RecurringMessages:
 
     # --- creating and changing --------------------------------------------------------------
 
-    def create(self, request: RecurringRequest) -> Recurring:
+    def create(self, request: RecurringRequest) -> tuple[Recurring, bool]:
         """Begin a recurring message; the first slot of an interval comes one interval from now.
 
-        Raises `InvalidFieldsError` with every problem, or what `MessageQueue.send` would.
+        False where its idempotency key was repeated: then it is the one that was begun first.
+        Raises `InvalidFieldsError` with every problem, `IdempotencyConflictError`, or what
+        `MessageQueue.send` would.
         """
+        use = request.key_use
+        # Before anything is checked: the only slot of the first call may have passed by now.
+        if use and (first := self._store.first_use(request.sender, use.key)):
+            identifier, fingerprint = first
+            if fingerprint != use.fingerprint:
+                raise _conflict(request)
+            return self.get(identifier), False
         now = self._clock()
         definition = Definition(
             template=request.template,
@@ -121,9 +113,10 @@ class RecurringMessages:
         partition = self._store.keys.partition_for(request.template.sender)
         identifier = RecurringId(new_id("rec", at_ms=now, partition=partition))
         next_at = self._first_slot(identifier, definition)
-        self._store.create(identifier, definition, next_at)
+        if not self._store.create(identifier, definition, next_at, use):
+            return self.create(request)  # another call with this key was faster
         self._timetable.arm({identifier: next_at})
-        return self.get(identifier)
+        return self.get(identifier), True
 
     def pause(self, identifier: RecurringId, viewer: Viewer = EVERYONE) -> Recurring:
         """Send no slot from now on. Raises `RecurringNotFoundError`, `RecurringEndedError`."""
@@ -358,6 +351,14 @@ def _missed(turn: Turn, now: int) -> TurnRecord | None:
 
 def _unknown(identifier: RecurringId) -> RecurringNotFoundError:
     return RecurringNotFoundError(f"No recurring message {identifier} is kept.")
+
+
+def _conflict(request: RecurringRequest) -> IdempotencyConflictError:
+    return IdempotencyConflictError(
+        f"{request.sender} used this idempotency key for a different recurring message. "
+        "Use a new key, or ask for exactly the first one again.",
+        problems=[FieldProblem(field="idempotency_key", message="stands for another one")],
+    )
 
 
 def _ended(identifier: RecurringId) -> RecurringEndedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +28,40 @@ class RecurringState(StrEnum):
     CANCELLED = "cancelled"
     FINISHED = "finished"  # its schedule has no slot left
     EXPIRED = "expired"  # its schedule has, but `expires_at` has come
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyUse:
+    """An idempotency key, and a digest of what is asked for by it."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurringRequest:
+    """What is asked for; `expires_at` in ms. The template's subject and body may name variables."""
+
+    template: Draft
+    schedule: str
+    timezone: str = "UTC"
+    expires_at: int | None = None
+    catch_up: CatchUp = CatchUp.SKIP
+    idempotency_key: str | None = None
+
+    @property
+    def sender(self) -> AgentId:
+        """Whose messages they will be."""
+        return self.template.sender
+
+    @property
+    def key_use(self) -> KeyUse | None:
+        """Its idempotency key, with what tells it from another request under the same key."""
+        if not self.idempotency_key:
+            return None
+        asked = msgspec.msgpack.encode(dataclasses.replace(self, idempotency_key=None))
+        digest = hashlib.blake2b(asked, digest_size=16).hexdigest()
+        return KeyUse(key=self.idempotency_key, fingerprint=digest)
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

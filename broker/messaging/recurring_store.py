@@ -17,7 +17,7 @@ from broker.kernel.ids import AgentId, MessageId, Partition, RecurringId
 from broker.messaging.outgoing_store import Outgoing, OutgoingStore, accepted
 from broker.messaging.queue import Transition
 from broker.messaging.recurrence import Turn
-from broker.messaging.recurring_definition import Definition, Recurring, RecurringState
+from broker.messaging.recurring_definition import Definition, KeyUse, Recurring, RecurringState
 from broker.storage.scripts import Argument, Outcome, Script
 
 _LUA: Final = Path(__file__).parent / "lua"
@@ -63,20 +63,51 @@ class SlotPassedError(Exception):
 class RecurringStore:
     """Transitions of recurring messages; each is one Lua file of `messaging/lua`."""
 
-    def __init__(self, outgoing: OutgoingStore, *, retention_ms: int, activity_cap: int) -> None:
+    def __init__(
+        self,
+        outgoing: OutgoingStore,
+        *,
+        retention_ms: int,
+        idempotency_ms: int,
+        activity_cap: int,
+    ) -> None:
         self._outgoing = outgoing
         self._redis = outgoing.redis
         self.keys = outgoing.keys
         self._retention_ms = retention_ms
+        self._idempotency_ms = idempotency_ms
         self._activity_cap = activity_cap
         self._scripts = {name: Script.load(_LUA, f"{name}_recurring") for name in _SCRIPTS}
 
     # --- moves ------------------------------------------------------------------------------
 
-    def create(self, identifier: RecurringId, definition: Definition, next_at: int) -> None:
-        """Begin a recurring message."""
-        packed = msgspec.msgpack.encode(definition)
-        self._move("create", identifier, {"definition": packed, "next_at": next_at})
+    def create(
+        self, identifier: RecurringId, definition: Definition, next_at: int, use: KeyUse | None
+    ) -> bool:
+        """Begin a recurring message; False where the idempotency key is used already."""
+        sender = definition.template.sender
+        outcome = self._move(
+            "create",
+            identifier,
+            {
+                "definition": msgspec.msgpack.encode(definition),
+                "next_at": next_at,
+                "fingerprint": use.fingerprint if use else "",
+                "idempotency_ms": self._idempotency_ms,
+            },
+            first_use=self.keys.recurring_idempotency(sender, use.key)
+            if use
+            else self.keys.recurring(identifier),
+        )
+        return outcome.name == "created"
+
+    def first_use(self, sender: AgentId, key: str) -> tuple[RecurringId, str] | None:
+        """The recurring message and fingerprint that a sender's idempotency key stands for."""
+        found = self._redis.command("GET", self.keys.recurring_idempotency(sender, key))
+        if found is None:
+            return None
+        identifier, _, fingerprint = found.decode().partition(" ")
+        return RecurringId(identifier), fingerprint
 
     def pause(self, identifier: RecurringId) -> Outcome:
         """Stop sending: paused, unknown or ended <state>."""
@@ -162,10 +193,12 @@ class RecurringStore:
             "activity": self.keys.activity(partition),
         }
 
-    def _move(self, name: str, identifier: RecurringId, args: dict[str, Argument]) -> Outcome:
+    def _move(
+        self, name: str, identifier: RecurringId, args: dict[str, Argument], **more_keys: str
+    ) -> Outcome:
         return self._redis.call(
             self._scripts[name].bind(
-                keys=self._keys_of(identifier),
+                keys=self._keys_of(identifier) | more_keys,
                 args={"recurring_id": identifier, "activity_cap": self._activity_cap, **args},
             )
         )

@@ -210,7 +210,10 @@ def build_broker(
         ),
         recurring=RecurringMessages(
             RecurringStore(
-                outgoing, retention_ms=policy.retention_ms, activity_cap=policy.activity_cap
+                outgoing,
+                retention_ms=policy.retention_ms,
+                idempotency_ms=policy.idempotency_ms,
+                activity_cap=policy.activity_cap,
             ),
             queue,
             Timetable(jobs, keys),

@@ -10,7 +10,7 @@ import pytest
 from tests.process.stations import free_port
 from tests.receivers import Received, Receiver, Reply, receiving
 from waystation import ProblemError, Station, UnreachableError
-from waystation.answers import Accepted, Recurring
+from waystation.answers import Accepted, IssuedKey
 from waystation.errors import (
     RateLimitedError,
     StorageUnavailableError,
@@ -82,9 +82,9 @@ def send(caller: Station) -> Accepted:
     return caller.messages.send("alice", "bob", "hi")
 
 
-def begin(caller: Station) -> Recurring:
+def issue(caller: Station) -> IssuedKey:
     """Ask for what can't be asked for twice."""
-    return caller.recurring.create("alice", "bob", "hi", schedule="interval:60")
+    return caller.keys.create("bob's", ["agent:bob"])
 
 
 @pytest.mark.parametrize("trouble", [cut, page(502), page(503), page(504)])
@@ -118,7 +118,7 @@ def test_what_might_happen_twice_is_not_said_again(
     in_turn(server, trouble, ok)
 
     with pytest.raises(UnreachableError):
-        begin(caller)
+        issue(caller)
 
     assert len(server.requests) == 1
 
@@ -148,7 +148,7 @@ def test_what_the_station_says_was_not_done_is_always_said_again(
     in_turn(server, refusing(status, code), refusing(status, code), page(400, "{}"))
 
     with pytest.raises(UnexpectedAnswerError):
-        begin(caller)
+        issue(caller)
 
     assert len(server.requests) == 3
 

@@ -23,7 +23,7 @@ from broker.kernel.ids import (
     new_id,
 )
 from broker.messaging.dead_letters import DeadLetterFilter
-from broker.messaging.recurring import RecurringRequest
+from broker.messaging.recurring_definition import RecurringRequest
 from broker.routing.channels import Definition
 from broker.security.api_keys import Issued, NewKey
 from broker.security.invitations import NewInvitation
@@ -109,7 +109,7 @@ class Scene:
         """A recurring message of the agent's."""
         template = self.stage.draft(self.partner, self.agent)
         request = RecurringRequest(template=template, schedule="interval:3600")
-        return self.broker.recurring.create(request).id
+        return self.broker.recurring.create(request)[0].id
 
     def room(self, *, owner: AgentId | None = None, private: bool = True) -> ChannelId:
         """A channel of the agent's, of which nobody else is a member; its id looks as if given."""

@@ -133,7 +133,7 @@ def test_next_times_are_told(api: Api) -> None:
         ({"expires_at": "2000-01-01T00:00:00Z"}, {"schedule"}),
         ({"expires_at": "soon"}, {"expires_at"}),
         ({"schedule": f"at:{rfc3339(system_clock() - 1000)}"}, {"schedule"}),
-        ({"idempotency_key": "k", "deliver_at": "2099-01-01T00:00:00Z"}, None),
+        ({"epoch": 1, "deliver_at": "2099-01-01T00:00:00Z"}, None),
         ({"body": None}, {"body"}),
         ({"to": "herd:x"}, {"to"}),
         ({"cron": "* * * * *"}, {"cron"}),
@@ -169,3 +169,18 @@ def test_what_is_not_there_is_not_found(api: Api) -> None:
 
     assert {response.status_code for response in responses} == {404}
     assert {response.get_json()["code"] for response in responses} == {"recurring_not_found"}
+
+
+@pytest.mark.parametrize("how", ["field", "header"])
+def test_the_same_may_be_asked_for_again_under_an_idempotency_key(api: Api, how: str) -> None:
+    document = REQUEST | ({"idempotency_key": "k"} if how == "field" else {})
+    headers = {"Idempotency-Key": "k"} if how == "header" else {}
+
+    first = api.post("/recurring", document, headers=headers)
+    second = api.post("/recurring", document, headers=headers)
+    other = api.post("/recurring", document | {"body": "else"}, headers=headers)
+
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert second.get_json() == first.get_json()
+    assert (other.status_code, other.get_json()["code"]) == (409, "idempotency_conflict")
+    assert len(api.get("/recurring").get_json()["recurring"]) == 1

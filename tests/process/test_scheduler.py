@@ -13,8 +13,7 @@ import pytest
 from broker.kernel.ids import AgentId
 from broker.messaging.delivery import Wanted
 from broker.messaging.message import Draft
-from broker.messaging.recurring import RecurringRequest
-from broker.messaging.recurring_definition import Recurring
+from broker.messaging.recurring_definition import Recurring, RecurringRequest
 from broker.messaging.recurring_store import TurnOutcome
 from broker.operations.processes import Role
 from broker.wiring import Broker
@@ -66,7 +65,8 @@ def every_second(broker: Broker) -> Recurring:
     for agent in ("alice", "bob"):
         broker.agents.register(AgentId(agent), {})
     template = Draft(sender=AgentId("alice"), to=("bob",), body="{{scheduled_at}}")
-    return broker.recurring.create(RecurringRequest(template=template, schedule="interval:1"))
+    made, _ = broker.recurring.create(RecurringRequest(template=template, schedule="interval:1"))
+    return made
 
 
 def slots_sent(broker: Broker, recurring: Recurring) -> list[int]:

@@ -2,11 +2,8 @@
 
 import dataclasses
 
-from broker.messaging.recurring import (
-    RecurringMessages,
-    RecurringRequest,
-)
-from broker.messaging.recurring_definition import Recurring
+from broker.messaging.recurring import RecurringMessages
+from broker.messaging.recurring_definition import Recurring, RecurringRequest
 from broker.messaging.recurring_store import TurnOutcome
 from tests.redis.stage import Stage
 
@@ -39,7 +36,8 @@ class Scene(Stage):
 
     def every(self, schedule: str = "interval:60", **fields: object) -> Recurring:
         request: dict[str, object] = {"template": self.draft(), "schedule": schedule} | fields
-        return self.recurring.create(RecurringRequest(**request))  # type: ignore[arg-type] # a test knows
+        made, _ = self.recurring.create(RecurringRequest(**request))  # type: ignore[arg-type] # a test knows
+        return made
 
     def bodies(self) -> list[str | None]:
         self.route()

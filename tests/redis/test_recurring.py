@@ -6,6 +6,7 @@ import pytest
 
 from broker.kernel.clock import rfc3339
 from broker.kernel.errors import (
+    IdempotencyConflictError,
     RecurringNotFoundError,
 )
 from broker.kernel.ids import AgentId, RecurringId, partition_of
@@ -13,7 +14,7 @@ from broker.messaging.recurrence import CATCH_UP_MOST, CatchUp
 from broker.messaging.recurring import (
     RecurringEndedError,
 )
-from broker.messaging.recurring_definition import RecurringState
+from broker.messaging.recurring_definition import RecurringRequest, RecurringState
 from broker.messaging.recurring_store import TurnOutcome
 from tests.redis.recurring_scene import HOUR, SECOND, Scene
 
@@ -267,3 +268,62 @@ def test_what_is_not_there_is_not_found(scene: Scene) -> None:
     ):
         with pytest.raises(RecurringNotFoundError):
             call(nobody)
+
+
+def test_a_repeated_idempotency_key_finds_what_was_begun_first(scene: Scene) -> None:
+    request = RecurringRequest(
+        template=scene.draft(), schedule="interval:60", idempotency_key="stand-up"
+    )
+    first, created = scene.recurring.create(request)
+    assert created
+
+    scene.calendar.pass_seconds(30)
+
+    assert scene.recurring.create(request) == (first, False)
+    assert scene.recurring.find(limit=10) == ([first], None)
+    other = dataclasses.replace(request, schedule="interval:61")
+    with pytest.raises(IdempotencyConflictError):
+        scene.recurring.create(other)
+
+
+def test_a_repeat_is_answered_though_its_only_slot_has_passed(scene: Scene) -> None:
+    request = RecurringRequest(
+        template=scene.draft(),
+        schedule=f"at:{rfc3339(scene.calendar.now + HOUR)}",
+        idempotency_key="once",
+    )
+    first, _ = scene.recurring.create(request)
+
+    scene.calendar.pass_seconds(2 * 3600)
+
+    repeated, created = scene.recurring.create(request)
+    assert (repeated.id, created) == (first.id, False)
+
+
+def test_an_idempotency_key_is_its_senders_own(scene: Scene) -> None:
+    scene.register("alice", "bob")
+    made = [
+        scene.recurring.create(
+            RecurringRequest(
+                template=scene.draft(*couple), schedule="interval:60", idempotency_key="stand-up"
+            )
+        )
+        for couple in (("alice", "bob"), ("bob", "alice"))
+    ]
+
+    assert [created for _, created in made] == [True, True]
+
+
+def test_without_a_key_each_is_another(scene: Scene) -> None:
+    assert scene.every().id != scene.every().id
+
+
+def test_the_messages_of_its_slots_have_no_key(scene: Scene) -> None:
+    made = scene.every(idempotency_key="stand-up")
+
+    scene.calendar.pass_seconds(121)
+    scene.recurring.fire(made.id)
+    scene.calendar.pass_seconds(60)
+    scene.recurring.fire(made.id)
+
+    assert len(scene.bodies()) == 2

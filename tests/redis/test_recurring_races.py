@@ -10,8 +10,7 @@ import pytest
 from broker.kernel.clock import system_clock
 from broker.kernel.errors import BrokerError, StorageUnavailableError
 from broker.messaging.recurrence import CatchUp
-from broker.messaging.recurring import RecurringRequest
-from broker.messaging.recurring_definition import Recurring, RecurringState
+from broker.messaging.recurring_definition import Recurring, RecurringRequest, RecurringState
 from broker.messaging.recurring_store import TurnOutcome
 from broker.storage.connection import Redis
 from broker.storage.scripts import Call, Outcome
@@ -24,9 +23,10 @@ HANDS = 8
 
 
 def recurring_message(stage: Stage, schedule: str = "interval:1") -> Recurring:
-    return stage.broker.recurring.create(
+    made, _ = stage.broker.recurring.create(
         RecurringRequest(template=stage.draft(), schedule=schedule, catch_up=CatchUp.CATCH_UP)
     )
+    return made
 
 
 def later(settings: MakeSettings, seconds: float) -> Broker:
@@ -185,3 +185,25 @@ def test_slots_go_past_once_where_many_find_the_recipient_gone(
     history, _ = stage.broker.recurring.history(made.id, limit=1000)
     assert after.failed == len(history) == len({turn.slot for turn in history})
     assert after.sent == sent(stage) == 0
+
+
+def test_of_many_at_once_with_one_idempotency_key_one_begins(
+    stage: Stage, settings: MakeSettings
+) -> None:
+    request = RecurringRequest(
+        template=stage.draft(), schedule="interval:60", idempotency_key="stand-up"
+    )
+    brokers = [later(settings, 0) for _ in range(HANDS)]
+    together = threading.Barrier(HANDS)
+
+    def begin(broker: Broker) -> tuple[str, bool]:
+        together.wait()
+        made, created = broker.recurring.create(request)
+        return made.id, created
+
+    with ThreadPoolExecutor(HANDS) as pool:
+        begun = list(pool.map(begin, brokers))
+
+    assert len({identifier for identifier, _ in begun}) == 1
+    assert sum(created for _, created in begun) == 1
+    assert len(stage.broker.recurring.find(limit=10)[0]) == 1

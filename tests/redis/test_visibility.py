@@ -19,7 +19,7 @@ from broker.messaging import visibility
 from broker.messaging.dead_letters import DeadLetterFilter
 from broker.messaging.message import Message
 from broker.messaging.receipts import Listing, UnknownThreadError
-from broker.messaging.recurring import RecurringRequest
+from broker.messaging.recurring_definition import RecurringRequest
 from broker.routing.channels import Definition
 from tests.redis.stage import Stage, token
 
@@ -270,7 +270,9 @@ def test_a_dead_letter_is_its_recipient_s_and_shown_to_its_sender(stage: Stage) 
 
 def test_a_recurring_message_is_its_sender_s(stage: Stage) -> None:
     recurring, bob = stage.broker.recurring, view_of("bob")
-    created = recurring.create(RecurringRequest(template=stage.draft(), schedule="interval:3600"))
+    created, _ = recurring.create(
+        RecurringRequest(template=stage.draft(), schedule="interval:3600")
+    )
 
     for action in (
         lambda: recurring.get(created.id, bob),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.kernel.ids import Partition, RecurringId
+from broker.kernel.ids import AgentId, Partition, RecurringId
 from broker.storage.keys.names import Names, key
 
 
@@ -30,3 +30,8 @@ class RecurringKeys(Names):
     def recurring_history(self, recurring: RecurringId) -> str:
         """What became of a recurring message's slots: newest first, msgpack."""
         return f"{self._of_id(recurring)}recurring_history:{recurring}"
+
+    @key(type="string", lifetime="WAYSTATION_IDEMPOTENCY_SECONDS", owner="messaging")
+    def recurring_idempotency(self, sender: AgentId, key: str) -> str:
+        """Which recurring message a sender's idempotency key stands for: `<id> <fingerprint>`."""
+        return f"{self._of_agent(sender)}recurring_idempotency:{sender}:{self._digest(key)}"

@@ -73,6 +73,8 @@ class SendOptions(DirectOptions, _Distribution, total=False):
 class RecurringOptions(_Content, _Distribution, total=False):
     """What may be said of a message that is sent again and again."""
 
+    idempotency_key: str
+
 
 Options = DirectOptions | SendOptions
 """Of a message that is sent once."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Unpack
+from typing import Any, Unpack
 
 from waystation.answers import NextTimes, Recurring, RecurringHistory, RecurringList
 from waystation.blocking import Blocking, blocking
@@ -31,10 +32,10 @@ class AsyncRecurring(AsyncResource):
         """Begin a recurring message.
 
         `schedule` is `interval:<seconds>`, five cron fields, or `at:` and a time; `policy` says
-        whether what was missed is sent late (`catch_up`) or not (`skip`). Not said again where the
-        answer is lost, since it could then be begun twice: look with `list`.
+        whether what was missed is sent late (`catch_up`) or not (`skip`). Without an
+        `idempotency_key` it gets one, so that it can be said again.
         """
-        fields = (
+        fields: dict[str, Any] = (
             given(
                 from_=sender,
                 to=to,
@@ -46,7 +47,8 @@ class AsyncRecurring(AsyncResource):
             )
             | options
         )
-        call = Call(method="POST", path=at("recurring"), body=fields, repeatable=False)
+        fields.setdefault("idempotency_key", uuid.uuid4().hex)
+        call = Call(method="POST", path=at("recurring"), body=fields)
         return await self._transport.ask(call, Recurring)
 
     async def list(
