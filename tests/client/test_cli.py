@@ -10,9 +10,12 @@ import pytest
 
 from tests.client.command_line import CommandLine
 from tests.client.conftest import MakeName
+from tests.waiting import until
 from waystation.cli import COMMANDS, main
 
 pytestmark = pytest.mark.client
+
+_AT_ONCE = ("--as", "user", "--timeout", "0")
 
 
 @pytest.fixture
@@ -77,6 +80,30 @@ def test_what_is_invalid_is_told_field_by_field(waystation: CommandLine) -> None
 
     assert refused.exit_code == 8
     assert "\n  from: " in refused.stderr
+
+
+def test_what_is_not_allowed_and_what_is_too_much_have_exit_codes_of_their_own(
+    waystation: CommandLine, named: MakeName
+) -> None:
+    waystation(
+        "agents", "register", named("owner"), "--queue-max-depth", "1", "--on-full", "reject"
+    )
+    waystation("channels", "create", named("secret"), "--as", named("owner"), "--private")
+
+    forbidden = waystation("channels", "post", named("secret"), "hello", "--as", "user")
+    waystation("send", named("owner"), "one", "--as", "user")
+    full = until(
+        lambda: (
+            ended
+            if (ended := waystation("send", named("owner"), "more", *_AT_ONCE)).exit_code
+            else None
+        ),
+        within=10,
+        what="the inbox is full",
+    )
+
+    assert (forbidden.exit_code, full.exit_code) == (5, 9)
+    assert "Come back in " in full.stderr
 
 
 def test_where_no_station_is_the_command_says_so(nowhere: str) -> None:

@@ -23,6 +23,7 @@ def test_lines_and_letters_of_all_scripts_stay_as_they_are() -> None:
     text = "zwei\nZeilen\tund 日本語 🚉"
 
     assert printable(text) == text
+    assert printable("of\r\nWindows") == "of\nWindows"
 
 
 @pytest.mark.parametrize(

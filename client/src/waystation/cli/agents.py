@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from waystation.answers import AgentProfile
+from waystation.cli.completion import AGENTS
 from waystation.cli.context import Invocation, with_invocation
 from waystation.cli.options import CommandGroup
 from waystation.cli.paging import paged
@@ -45,7 +46,7 @@ def list_agents(invocation: Invocation, /, **filters: Any) -> None:  # noqa: ANN
 
 
 @command.command("show")
-@click.argument("agent_id", metavar="AGENT")
+@click.argument("agent_id", metavar="AGENT", shell_complete=AGENTS)
 @with_invocation
 def show(invocation: Invocation, /, *, agent_id: str) -> None:
     """Show one agent."""
@@ -146,7 +147,7 @@ def register(
 
 
 @command.command("update")
-@click.argument("agent_id", metavar="AGENT")
+@click.argument("agent_id", metavar="AGENT", shell_complete=AGENTS)
 @_with_profile
 @click.option("--clear", multiple=True, metavar="FIELD", help="Unset a field; repeatable.")
 @with_invocation
@@ -171,7 +172,7 @@ def update(
 
 
 @command.command("delete")
-@click.argument("agent_id", metavar="AGENT")
+@click.argument("agent_id", metavar="AGENT", shell_complete=AGENTS)
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @with_invocation
 def delete(invocation: Invocation, /, *, agent_id: str, yes: bool) -> None:

@@ -22,6 +22,7 @@ def printable(text: str) -> str:
     """Text that can't steer a terminal: others wrote it."""
     if text.isprintable():
         return text
+    text = text.replace("\r\n", "\n")
     return "".join(
         character
         if character in _KEPT or unicodedata.category(character) not in _HIDDEN

@@ -68,6 +68,22 @@ class Output:
         with self.console(stderr=True).status(printable(text)) as status:
             yield lambda text: status.update(printable(text))
 
+    @contextlib.contextmanager
+    def bar(self, text: str, *, total: float | None) -> Iterator[Callable[[float, str], None]]:
+        """Show how far it is, of a total where that is known; nothing where nobody looks."""
+        if not self.shows_progress:
+            yield lambda _, __: None
+            return
+        from rich.progress import Progress  # noqa: PLC0415 - only where one is drawn
+
+        with Progress(console=self.console(stderr=True), transient=True) as progress:
+            task = progress.add_task(text, total=total)
+            yield lambda done, text: progress.update(task, advance=done, description=text)
+
+    def complain(self, text: str) -> None:
+        """Something that went wrong, while the rest goes on."""
+        click.echo(printable(text), err=True)
+
     def result(self, answer: object, text: str) -> None:
         """The answer as JSON, or the text that says it."""
         if self.as_json:
