@@ -13,7 +13,7 @@ from typing import Self
 
 HERE = Path(__file__).parent
 INSTALL_SECONDS = 600
-RUN_SECONDS = 90
+RUN_SECONDS = 150
 """Agent CLIs ask again for over a minute when something is wrong: the clock is ours."""
 
 

@@ -35,7 +35,8 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 def the_message(results: Results) -> str:
     """Find the id of the message that the last tool answered with."""
-    return str(re.findall(r"msg_[0-9A-Z]{26}", results[-1])[0])
+    found: list[str] = re.findall(r"msg_[0-9A-Z]{26}", results[-1])
+    return found[0]
 
 
 def finish_it(results: Results) -> dict[str, list[str]]:
@@ -72,7 +73,7 @@ def test_a_cli_sends_a_message_and_receives_one(
 
         outcome = cli.run(desk, model, TOOLS)
 
-        received = bob.receive()
+        received = bob.fetch_one()
         receipts = bob.station.messages.receipts(sent.id)
     assert cli.went_well(outcome), outcome
     assert not model.failures

@@ -34,7 +34,7 @@ class ClaudeCode:
         return desk.run(
             *("claude", "-p", PROMPT, "--output-format", "stream-json", "--verbose"),
             *servers,
-            *("--allowedTools", *(f"mcp__waystation__{tool}" for tool in tools)),
+            *(f"--allowedTools=mcp__waystation__{tool}" for tool in tools),
             environ={
                 "ANTHROPIC_BASE_URL": model.url,
                 "ANTHROPIC_API_KEY": "none",

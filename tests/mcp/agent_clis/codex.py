@@ -40,6 +40,7 @@ class Codex:
         options = [f"--config={name}={json.dumps(value)}" for name, value in settings.items()]
         return desk.run(
             *("codex", "exec", "--json", "--skip-git-repo-check", "-s", "workspace-write"),
+            "--dangerously-bypass-hook-trust",  # which a user gives by /hooks
             *(*options, PROMPT),
             environ={"SCRIPTED_KEY": "none"},
         )

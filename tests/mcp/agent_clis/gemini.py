@@ -30,7 +30,7 @@ class Gemini:
         merge(desk.home / ".gemini" / "settings.json", chosen)
         return desk.run(
             *("gemini", "-p", PROMPT, "-m", "gemini-2.5-flash", "--output-format", "stream-json"),
-            *("--allowed-tools", ",".join(f"mcp_waystation_{tool}" for tool in tools)),
+            *(f"--allowed-tools=mcp_waystation_{tool}" for tool in tools),
             environ={
                 "GOOGLE_GEMINI_BASE_URL": model.url,
                 "GEMINI_API_KEY": "none",

@@ -27,6 +27,7 @@ class ChatCompletions:
                 text_of(message["content"]) for message in messages if message["role"] == "tool"
             ],
             tools=[Tool(name=tool["function"]["name"]) for tool in request.get("tools") or ()],
+            request=request,
         )
 
     def say(self, turn: Turn, model: str) -> Iterator[Event]:

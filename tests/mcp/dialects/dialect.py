@@ -39,6 +39,7 @@ class Question:
     turns_taken: int
     results: Sequence[str]
     tools: Sequence[Tool]
+    request: Document
 
 
 @dataclasses.dataclass(frozen=True)

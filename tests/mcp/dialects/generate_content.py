@@ -33,6 +33,7 @@ class GenerateContent:
                 for tool in request.get("tools") or ()
                 for function in tool.get("functionDeclarations") or ()
             ],
+            request=request,
         )
 
     def say(self, turn: Turn, model: str) -> Iterator[Event]:

@@ -33,6 +33,7 @@ class AnthropicMessages:
                 text_of(block.get("content")) for block in blocks if block["type"] == "tool_result"
             ],
             tools=[Tool(name=tool["name"]) for tool in request.get("tools") or ()],
+            request=request,
         )
 
     def say(self, turn: Turn, model: str) -> Iterator[Event]:

@@ -29,6 +29,7 @@ class OpenAIResponses:
                 text_of(item["output"]) for item in items if item["type"] == "function_call_output"
             ],
             tools=list(self._tools(request.get("tools") or ())),
+            request=request,
         )
 
     def say(self, turn: Turn, model: str) -> Iterator[Event]:
