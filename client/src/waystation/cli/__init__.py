@@ -42,6 +42,7 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Operating": {
         "doctor": ("doctor", "Find what is wrong, and say how to mend it."),
         "top": ("top", "Watch the station as it is now."),
+        "dead-letters": ("dead_letters", "Show, retry and resolve what could not be delivered."),
     },
 }
 """By section, each command with the module below this package that has it, as `command`, and what
