@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "doctor": ("doctor", "Find what is wrong, and say how to mend it."),
         "top": ("top", "Watch the station as it is now."),
         "dead-letters": ("dead_letters", "Show, retry and resolve what could not be delivered."),
+        "recurring": ("recurring", "Send messages again and again, and see what became of them."),
     },
 }
 """By section, each command with the module below this package that has it, as `command`, and what
