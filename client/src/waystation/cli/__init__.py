@@ -42,6 +42,8 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Operating": {
         "doctor": ("doctor", "Find what is wrong, and say how to mend it."),
         "top": ("top", "Watch the station as it is now."),
+        "stats": ("stats", "Show the station in numbers; `top` shows them as they change."),
+        "health": ("health", "Show how well the station is."),
         "dead-letters": ("dead_letters", "Show, retry and resolve what could not be delivered."),
         "recurring": ("recurring", "Send messages again and again, and see what became of them."),
     },
