@@ -46,6 +46,7 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "health": ("health", "Show how well the station is."),
         "dead-letters": ("dead_letters", "Show, retry and resolve what could not be delivered."),
         "recurring": ("recurring", "Send messages again and again, and see what became of them."),
+        "webhooks": ("webhooks", "Have an agent's messages posted to an endpoint."),
     },
 }
 """By section, each command with the module below this package that has it, as `command`, and what
