@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "mcp": ("mcp", "Serve the Model Context Protocol: a model as an agent."),
     },
     "Setting up": {
+        "profiles": ("profiles", "Keep stations and identities under names."),
         "completion": ("completion", "Print what has a shell complete this command."),
     },
     "Operating": {
