@@ -48,6 +48,8 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "dead-letters": ("dead_letters", "Show, retry and resolve what could not be delivered."),
         "recurring": ("recurring", "Send messages again and again, and see what became of them."),
         "webhooks": ("webhooks", "Have an agent's messages posted to an endpoint."),
+        "keys": ("keys", "Make, rotate and revoke keys."),
+        "invitations": ("invitations", "Invite agents that have no key."),
     },
 }
 """By section, each command with the module below this package that has it, as `command`, and what
