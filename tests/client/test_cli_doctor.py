@@ -180,7 +180,7 @@ def test_what_waits_and_what_died_for_an_agent_is_told(
 
     assert check(ended, "inbox")["seen"].startswith("1 wait")
     assert verdict(ended, "dead letters") == "warning"
-    assert check(ended, "dead letters")["mend"] == f"waystation dead-letters list --agent {bob}"
+    assert check(ended, "dead letters")["mend"] == f"waystation dead-letters list --of {bob}"
 
 
 def test_the_configuration_file_is_broken(

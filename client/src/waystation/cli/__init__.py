@@ -37,11 +37,19 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "mcp": ("mcp", "Serve the Model Context Protocol: a model as an agent."),
     },
     "Setting up": {
+        "profiles": ("profiles", "Keep stations and identities under names."),
         "completion": ("completion", "Print what has a shell complete this command."),
     },
     "Operating": {
         "doctor": ("doctor", "Find what is wrong, and say how to mend it."),
         "top": ("top", "Watch the station as it is now."),
+        "stats": ("stats", "Show the station in numbers; `top` shows them as they change."),
+        "health": ("health", "Show how well the station is."),
+        "dead-letters": ("dead_letters", "Show, retry and resolve what could not be delivered."),
+        "recurring": ("recurring", "Send messages again and again, and see what became of them."),
+        "webhooks": ("webhooks", "Have an agent's messages posted to an endpoint."),
+        "keys": ("keys", "Make, rotate and revoke keys."),
+        "invitations": ("invitations", "Invite agents that have no key."),
     },
 }
 """By section, each command with the module below this package that has it, as `command`, and what

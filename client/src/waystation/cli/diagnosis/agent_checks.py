@@ -64,7 +64,7 @@ def dead_letters(observed: Observed) -> Finding | None:
     return warning(
         "dead letters",
         f"{count} open",
-        f"waystation dead-letters list --agent {named.profile.id}",
+        f"waystation dead-letters list --of {named.profile.id}",
     )
 
 

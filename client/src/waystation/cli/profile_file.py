@@ -1,0 +1,114 @@
+"""The configuration file as text: profiles are changed in it, comments and order are kept."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import Any, Final
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from waystation.configuration import DEFAULT_PROFILE
+from waystation.errors import ConfigurationError
+
+_OWN: Final = 0o600
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_OWN_DIRECTORY: Final = 0o700
+
+
+class ProfileFile:
+    """The profiles in a file; nothing is written before `save`."""
+
+    def __init__(self, path: Path) -> None:
+        """Read it; one that is not there has no profiles.
+
+        Raises:
+            ConfigurationError: it can't be read, or is no TOML.
+        """
+        self.path = path
+        try:
+            self._document = tomlkit.parse(path.read_text())
+        except FileNotFoundError:
+            self._document = tomlkit.document()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{path} can't be read: {error}.") from error
+        except TOMLKitError as error:
+            raise ConfigurationError(f"{path} is not TOML: {error}.") from error
+
+    @property
+    def chosen(self) -> str:
+        """The profile that is used where none is named."""
+        return str(self._document.get("profile", DEFAULT_PROFILE))
+
+    @property
+    def profiles(self) -> dict[str, dict[str, str]]:
+        """Every profile, with what it says."""
+        return {
+            str(name): {str(key): str(value) for key, value in values.items()}
+            for name, values in self._document.get("profiles", {}).items()
+        }
+
+    def put(self, name: str, values: Mapping[str, str | None]) -> None:
+        """Add a profile, or change what is given of one; None takes a value out."""
+        profiles = self._table(self._document, "profiles", is_super=True)
+        profile = self._table(profiles, name)
+        for key, value in values.items():
+            if value is not None:
+                profile[key] = value
+            elif key in profile:
+                del profile[key]
+
+    def choose(self, name: str) -> None:
+        """Use this profile where none is named."""
+        if "profile" in self._document:
+            self._document["profile"] = name
+            return
+        # Behind the first table it would be a value of that table.
+        text = tomlkit.dumps(self._document)
+        self._document = tomlkit.parse(f"profile = {tomlkit.item(name).as_string()}\n{text}")
+
+    def remove(self, name: str) -> None:
+        """Take a profile out, and its choice with it."""
+        del self._document["profiles"][name]
+        if self._document.get("profile") == name:
+            del self._document["profile"]
+
+    def save(self) -> None:
+        """Write it, whole or not at all; for nobody else's eyes where it holds a token."""
+        holds_token = any("token" in profile for profile in self.profiles.values())
+        write_private(self.path, tomlkit.dumps(self._document), keep_mode=not holds_token)
+
+    @staticmethod
+    def _table(
+        parent: MutableMapping[str, Any], name: str, *, is_super: bool = False
+    ) -> MutableMapping[str, Any]:
+        if name not in parent:
+            parent[name] = tomlkit.table(is_super_table=is_super)
+        table: MutableMapping[str, Any] = parent[name]
+        return table
+
+
+def write_private(path: Path, text: str, *, keep_mode: bool = False) -> None:
+    """Put a text into a file in one step; a new one only its owner can read.
+
+    A link stays one: what it leads to is written. With `keep_mode` a file that is there keeps its
+    permissions, otherwise others lose theirs. Raises `OSError`.
+    """
+    path = path.resolve()
+    path.parent.mkdir(mode=_OWN_DIRECTORY, parents=True, exist_ok=True)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else _OWN
+    if not keep_mode:
+        mode &= ~_OTHERS
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(text)
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
