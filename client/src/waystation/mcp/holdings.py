@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from waystation.errors import ConflictError, NotFoundError, WaystationError
-from waystation.mcp.mailbox import Held, Mailbox
+from waystation.mcp.mailbox import Held, Mailbox, Rejection
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Holdings:
         if time.monotonic() - held.since >= self._hold_seconds:
             self._lose(held, f"was held for {self._hold_seconds / 60:g} minutes and was given back")
             with contextlib.suppress(WaystationError):  # the lease ends by itself
-                await self._mailbox.give_back(held, "It was held for too long without an answer.")
+                await self._mailbox.reject(held, Rejection(reason="It was held for too long."))
             return
         try:
             await self._mailbox.renew(held)
@@ -90,17 +90,16 @@ class Holdings:
             self.drop(held)
             self._losses.append(f"{held.id} from {held.message.from_} {why}. Stop working on it.")
 
-    async def give_back_all(self, reason: str) -> None:
+    async def give_back_all(self) -> None:
         """Let others have what is still held, at once."""
-        await self.give_back(list(self), reason)
+        await self.give_back(list(self))
 
-    async def give_back(self, held: Iterable[Held], reason: str) -> None:
-        """Let others have these, at once."""
-        await asyncio.gather(*(self._give_back(one, reason) for one in held))
-
-    async def _give_back(self, held: Held, reason: str) -> None:
-        self.drop(held)
+    async def give_back(self, held: Collection[Held]) -> None:
+        """Let others have these, at once; to have been held by a model counts as no failure."""
+        for one in held:
+            self.drop(one)
         try:
-            await self._mailbox.give_back(held, reason)
+            await self._mailbox.give_back(held)
         except WaystationError as error:
-            _log.warning("%s comes back only when its lease ends: %s", held.id, error)
+            ids = ", ".join(one.id for one in held)
+            _log.warning("Only when their leases end others have %s: %s", ids, error)
