@@ -73,15 +73,11 @@ class Desk:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[Desk]:
         """Be present, and hold what is held; in the end everything unfinished is given back."""
-        loops = [
-            asyncio.create_task(self.presence.stay()),
-            asyncio.create_task(self.holdings.keep()),
-        ]
+        staying = asyncio.create_task(self.presence.stay())
         try:
             yield self
         finally:
-            for loop in loops:
-                loop.cancel()
+            staying.cancel()
             await self.close()
 
     async def close(self) -> None:
