@@ -25,12 +25,13 @@ def test_a_page_is_that_of_today(page: str, document: Callable[[], str]) -> None
     assert (REFERENCE / page).read_text() == document()
 
 
-def test_the_page_of_the_command_line_is_that_of_today() -> None:
-    tool = ROOT / "client" / "tools" / "cli_reference.py"
+@pytest.mark.parametrize("page", ["cli", "mcp"])
+def test_a_page_of_the_client_is_that_of_today(page: str) -> None:
+    tool = ROOT / "client" / "tools" / f"{page}_reference.py"
 
     printed = subprocess.run([sys.executable, tool], capture_output=True, text=True, check=True)
 
-    assert (REFERENCE / "cli.md").read_text() == printed.stdout
+    assert (REFERENCE / f"{page}.md").read_text() == printed.stdout
 
 
 def test_the_document_of_the_websocket_is_that_of_today() -> None:

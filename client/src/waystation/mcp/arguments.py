@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 WAIT_SECONDS: Final = 45
-"""Below the shortest patience of a client that is told nothing else: 60 s in the official SDKs,
-Codex and Claude Desktop."""
+"""Below the shortest patience of a client that is told nothing else: 60 s in the official
+TypeScript SDK, and so in OpenCode and Claude Desktop; Codex cuts a call after 300 s."""
 
 MAX_WAIT_SECONDS: Final = 600
 PAGE: Final = 20

@@ -21,7 +21,7 @@ from waystation.transport import Retrying
 
 _log = logging.getLogger(__name__)
 
-POLL_SECONDS: Final = 10
+POLL_SECONDS: Final = 5
 """How long one request waits at the station: whoever waits longer hears that nothing has come."""
 
 _RETRY_SECONDS: Final = 5
@@ -73,15 +73,11 @@ class Desk:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[Desk]:
         """Be present, and hold what is held; in the end everything unfinished is given back."""
-        loops = [
-            asyncio.create_task(self.presence.stay()),
-            asyncio.create_task(self.holdings.keep()),
-        ]
+        staying = asyncio.create_task(self.presence.stay())
         try:
             yield self
         finally:
-            for loop in loops:
-                loop.cancel()
+            staying.cancel()
             await self.close()
 
     async def close(self) -> None:
@@ -89,7 +85,7 @@ class Desk:
         # Whoever ends this program doesn't wait for long; a lease that is left ends by itself.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await self.holdings.give_back_all("The agent's program ended before it was done.")
+                await self.holdings.give_back_all()
         for task in self._left_alone:
             task.cancel()
         await self.station.close()
@@ -155,7 +151,7 @@ class Desk:
 
     def _leave_alone(self, taking: asyncio.Future[list[Held]]) -> None:
         async def give_back() -> None:
-            await self.holdings.give_back(await taking, "Who asked for it no longer waits.")
+            await self.holdings.give_back(await taking)
 
         task = asyncio.create_task(give_back())
         self._left_alone.add(task)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from waystation.errors import ConflictError, NotFoundError, WaystationError
-from waystation.mcp.mailbox import Held, Mailbox
+from waystation.leases import Upkeep
+from waystation.mcp.mailbox import Held, Mailbox, Rejection
 
 _log = logging.getLogger(__name__)
-
-_EXTENSIONS_PER_LEASE = 3
 
 
 class NotHeldError(WaystationError):
@@ -37,6 +37,7 @@ class Holdings:
         self._mailbox = mailbox
         self._hold_seconds = hold_seconds
         self._held: dict[str, Held] = {}
+        self._upkeeps: dict[str, Upkeep] = {}
         self._losses: list[str] = []
 
     def __iter__(self) -> Iterator[Held]:
@@ -54,53 +55,57 @@ class Holdings:
 
     def add(self, held: Iterable[Held]) -> None:
         """Hold these from now on."""
-        self._held.update({one.id: one for one in held})
+        for one in held:
+            if one.id in self._held:
+                self.drop(self._held[one.id])
+            upkeep = Upkeep(functools.partial(self._renew, one))
+            upkeep.begin(
+                lasts_seconds=self._mailbox.lease_seconds,
+                began_at=asyncio.get_running_loop().time(),
+            )
+            self._held[one.id] = one
+            self._upkeeps[one.id] = upkeep
 
     def drop(self, held: Held) -> None:
         """It is finished, or lost; a later lease of the same message stays."""
         if self._held.get(held.id) is held:
             del self._held[held.id]
+            self._upkeeps.pop(held.id).stop()
 
     def losses(self) -> list[str]:
         """Sentences about what is no longer held, each told once."""
         told, self._losses = self._losses, []
         return told
 
-    async def keep(self) -> None:
-        """Renew the leases, for ever."""
-        while True:
-            await asyncio.sleep(self._mailbox.lease_seconds / _EXTENSIONS_PER_LEASE)
-            await asyncio.gather(*(self._renew(held) for held in self))
-
-    async def _renew(self, held: Held) -> None:
+    async def _renew(self, held: Held) -> float | None:
+        """Keep it for longer; how long from now, or None where it is lost."""
         if time.monotonic() - held.since >= self._hold_seconds:
             self._lose(held, f"was held for {self._hold_seconds / 60:g} minutes and was given back")
             with contextlib.suppress(WaystationError):  # the lease ends by itself
-                await self._mailbox.give_back(held, "It was held for too long without an answer.")
-            return
+                await self._mailbox.reject(held, Rejection(reason="It was held for too long."))
+            return None
         try:
             await self._mailbox.renew(held)
         except (ConflictError, NotFoundError):
             self._lose(held, "is no longer yours: its lease ended")
-        except WaystationError as error:
-            _log.warning("The lease of %s could not be renewed: %s", held.id, error)
+            return None
+        return self._mailbox.lease_seconds
 
     def _lose(self, held: Held, why: str) -> None:
         if self._held.get(held.id) is held:
             self.drop(held)
             self._losses.append(f"{held.id} from {held.message.from_} {why}. Stop working on it.")
 
-    async def give_back_all(self, reason: str) -> None:
+    async def give_back_all(self) -> None:
         """Let others have what is still held, at once."""
-        await self.give_back(list(self), reason)
+        await self.give_back(list(self))
 
-    async def give_back(self, held: Iterable[Held], reason: str) -> None:
-        """Let others have these, at once."""
-        await asyncio.gather(*(self._give_back(one, reason) for one in held))
-
-    async def _give_back(self, held: Held, reason: str) -> None:
-        self.drop(held)
+    async def give_back(self, held: Collection[Held]) -> None:
+        """Let others have these, at once; to have been held by a model counts as no failure."""
+        for one in held:
+            self.drop(one)
         try:
-            await self._mailbox.give_back(held, reason)
+            await self._mailbox.give_back(held)
         except WaystationError as error:
-            _log.warning("%s comes back only when its lease ends: %s", held.id, error)
+            ids = ", ".join(one.id for one in held)
+            _log.warning("Only when their leases end others have %s: %s", ids, error)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from waystation.answers import Delivered, Rejected
@@ -107,12 +108,12 @@ class Mailbox:
             permanent=rejection.permanent,
         )
 
-    async def give_back(self, held: Held, reason: str) -> None:
-        """Let others have it at once."""
-        if held.is_claim:
-            await self.release(held)
-        else:
-            await self.reject(held, Rejection(reason=reason, delay_seconds=0))
+    async def give_back(self, held: Collection[Held]) -> None:
+        """Let others have these at once, as if nobody had taken them."""
+        leases = [{"id": one.id, "lease_token": one.token} for one in held if not one.is_claim]
+        if leases:
+            await self._station.messages.release(self.agent_id, leases)
+        await asyncio.gather(*(self.release(one) for one in held if one.is_claim))
 
     async def release(self, held: Held) -> None:
         """Offer what was claimed to all again."""

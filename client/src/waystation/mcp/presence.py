@@ -7,12 +7,12 @@ import logging
 from typing import Any, Final
 
 from waystation.errors import UnknownAgentError, WaystationError
+from waystation.presence import HEARTBEAT_SECONDS
 from waystation.resources.agents import Profile
 from waystation.station import AsyncStation
 
 _log = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS: Final = 30
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 

@@ -30,7 +30,7 @@ async def bus_list_channels(
 async def bus_create_channel(
     visit: Visit, *, id: Id, topic: str = "", private: bool = False
 ) -> str:
-    """Make a channel that is yours; send to channel:<id>."""
+    """Make a channel that is yours; what is sent to channel:ID reaches its members."""
     await visit.desk.presence.ensure()
     channel = await visit.desk.station.channels.create(
         id, owner=visit.desk.agent_id, topic=topic or None, private=private
