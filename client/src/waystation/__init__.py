@@ -11,16 +11,25 @@ from waystation.version import __version__
 
 if TYPE_CHECKING:
     from waystation.agent import Agent, AsyncAgent
-    from waystation.errors import ProblemError, UnreachableError, WaystationError
+    from waystation.errors import (
+        ProblemError,
+        TicketTimeoutError,
+        UnreachableError,
+        WaystationError,
+    )
+    from waystation.message import AsyncMessage, Message
     from waystation.paging import async_each, each
     from waystation.station import AsyncStation, Station
 
 __all__ = [
     "Agent",
     "AsyncAgent",
+    "AsyncMessage",
     "AsyncStation",
+    "Message",
     "ProblemError",
     "Station",
+    "TicketTimeoutError",
     "UnreachableError",
     "WaystationError",
     "__version__",
@@ -32,9 +41,12 @@ __all__ = [
 _HOMES: Final = {
     "Agent": "waystation.agent",
     "AsyncAgent": "waystation.agent",
+    "AsyncMessage": "waystation.message",
     "AsyncStation": "waystation.station",
+    "Message": "waystation.message",
     "ProblemError": "waystation.errors",
     "Station": "waystation.station",
+    "TicketTimeoutError": "waystation.errors",
     "UnreachableError": "waystation.errors",
     "WaystationError": "waystation.errors",
     "async_each": "waystation.paging",
