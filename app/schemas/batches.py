@@ -9,12 +9,13 @@ from marshmallow import ValidationError
 
 from app.errors import Problem, problem
 from app.schemas.kinds import Kind
-from app.schemas.messages import SEND
+from app.schemas.messages import SEND, accepted
 from app.schemas.shape import Shape
 from broker.kernel.errors import BrokerError, InvalidFieldsError
 from broker.kernel.ids import AgentId
 from broker.messaging.message import Draft
 from broker.messaging.queue import Accepted
+from broker.messaging.wire import Timestamp
 
 MAX_BATCH: Final = 1000
 
@@ -45,10 +46,13 @@ class BatchShape(Shape[list[object]]):
 
 
 class BatchResultView(TypedDict):
-    """A message of a batch: accepted with its id, or rejected with the problem."""
+    """A message of a batch: accepted as one that is sent alone, or rejected with the problem."""
 
     id: NotRequired[str]
     status: str
+    created: NotRequired[bool]
+    thread_id: NotRequired[str]
+    accepted_at: NotRequired[Timestamp]
     problem: NotRequired[Problem]
 
 
@@ -97,4 +101,4 @@ def _draft_of(
 def _result(outcome: Accepted | BrokerError, index: int) -> BatchResultView:
     if isinstance(outcome, BrokerError):
         return {"status": "rejected", "problem": problem(outcome, under=f"messages.{index}")}
-    return {"id": outcome.id, "status": "accepted"}
+    return {**accepted(outcome)}  # type: ignore[typeddict-item] # no problem, where accepted

@@ -107,7 +107,7 @@ def test_a_batch_answers_for_each_message_in_order(api: Api) -> None:
         "rejected",
         "accepted",
     ]
-    assert set(results[0]) == {"id", "status"}
+    assert set(results[0]) == {"id", "status", "created", "thread_id", "accepted_at"}
     assert results[1]["problem"]["code"] == "unknown_agent"
     assert [one["field"] for one in results[2]["problem"]["errors"]] == [
         "messages.2.color",

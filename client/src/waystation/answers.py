@@ -952,11 +952,14 @@ class Asked(Struct, kw_only=True, frozen=True):
 
 
 class BatchResult(Struct, kw_only=True, frozen=True):
-    """A message of a batch: accepted with its id, or rejected with the problem."""
+    """A message of a batch: accepted as one that is sent alone, or rejected with the problem."""
 
     status: str
+    accepted_at: datetime | None = None
+    created: bool | None = None
     id: str | None = None
     problem: Problem | None = None
+    thread_id: str | None = None
 
 
 class ChannelHistory(Struct, kw_only=True, frozen=True):
