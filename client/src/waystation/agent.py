@@ -7,10 +7,10 @@ import functools
 import logging
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import Any, Final, Self, Unpack, cast
 
 from waystation.answers import Accepted, Channel, Delivered, Reply, Responded
 from waystation.asking import TIMEOUT_SECONDS, Answers
@@ -18,13 +18,14 @@ from waystation.blocking import Blocking, blocking, portal
 from waystation.configuration import configured
 from waystation.consuming import Consumption, Source, Terms
 from waystation.draining import sigterm
-from waystation.errors import ConfigurationError, StaleEpochError
+from waystation.errors import ConfigurationError, ProblemError, StaleEpochError
 from waystation.holding import HttpHolder
 from waystation.inbox import AsyncInbox, Inbox, Polling
 from waystation.message import LEASE_SECONDS, AsyncMessage, Message
 from waystation.options import About, Choice, Looping, Receiving, Session
 from waystation.presence import HEARTBEAT_SECONDS, Heartbeat
-from waystation.resources.messages import SendOptions, Target
+from waystation.resources.messages import SendOptions, Target, draft
+from waystation.sending import Sending
 from waystation.station import AsyncStation, Station
 
 _WAIT_SECONDS: Final = 20.0
@@ -59,6 +60,7 @@ class AsyncAgent:
         self._registers = session.get("register", True)
         self._instance_id = uuid.uuid4().hex if session.get("exclusive") else None
         self._holder = HttpHolder(self.station, name)
+        self._sending = Sending(self.station.transport)
         self._answers = Answers(self._holder)
         self._heartbeat = Heartbeat(
             self._holder,
@@ -86,7 +88,17 @@ class AsyncAgent:
         self, to: Target, body: str | None = None, **options: Unpack[SendOptions]
     ) -> Accepted:
         """Send a message; when this returns it is on the station's disk."""
-        return await self.station.messages.send(self.id, to, body, **self._signed(options))
+        return await self._sending.send(draft(self.id, to, body, self._signed(options)))
+
+    async def send_many(
+        self, messages: Iterable[Mapping[str, Any]]
+    ) -> Sequence[Accepted | ProblemError]:
+        """Send any number of messages, many at once; what became of each, in order.
+
+        Each has `to`, a `body` or `payload`, and whatever else `send` takes by keyword.
+        Raises `UnreachableError` if the station stays away.
+        """
+        return await self._sending.send_many(self._drafts(messages))
 
     async def ask(
         self, to: Target, body: str | None = None, **options: Unpack[SendOptions]
@@ -281,6 +293,12 @@ class AsyncAgent:
             passes_over=self._answers.knows,
         )
 
+    def _drafts(self, messages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        for message in messages:
+            said = dict(message)
+            to, body = said.pop("to", None), said.pop("body", None)
+            yield draft(self.id, to, body, self._signed(cast(SendOptions, said)))
+
     def _signed(self, options: SendOptions) -> SendOptions:
         if self.epoch is not None:
             options.setdefault("epoch", self.epoch)
@@ -331,6 +349,7 @@ class Agent(Blocking[AsyncAgent]):
         return self._core.draining
 
     send = blocking(AsyncAgent.send)
+    send_many = blocking(AsyncAgent.send_many)
     ask = blocking(AsyncAgent.ask)
     reply = blocking(AsyncAgent.reply)
     peek = blocking(AsyncAgent.peek)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from waystation.answers import Claimed, Lease, Read, Rejected, Released, Responded, State
+from waystation.errors import ProblemError, error_of
+from waystation.grouping import Grouping
 from waystation.resources.tickets import ReplyOptions
 from waystation.station import AsyncStation
 
@@ -55,12 +58,32 @@ class HttpHolder:
         self.station = station
         self.agent_id = agent_id
         self.epoch: int | None = None
+        self._acks: Grouping[Mapping[str, str], State] = Grouping(self._ack_together)
 
     async def ack(self, message_id: str, lease_token: str) -> State:
-        """Finish a message."""
-        return await self.station.messages.ack(
-            message_id, agent_id=self.agent_id, lease_token=lease_token, epoch=self.epoch
-        )
+        """Finish a message; those that are finished at the same time share a request."""
+        return await self._acks.submit({"id": message_id, "lease_token": lease_token})
+
+    async def _ack_together(
+        self, acks: Sequence[Mapping[str, str]]
+    ) -> Sequence[State | ProblemError]:
+        if len(acks) == 1:
+            (ack,) = acks
+            return [
+                await self.station.messages.ack(
+                    ack["id"],
+                    agent_id=self.agent_id,
+                    lease_token=ack["lease_token"],
+                    epoch=self.epoch,
+                )
+            ]
+        done = await self.station.messages.ack_batch(self.agent_id, acks, epoch=self.epoch)
+        return [
+            error_of(one.problem)
+            if one.problem is not None
+            else State(id=one.id, status=one.status or "acknowledged")
+            for one in done.results
+        ]
 
     async def nack(
         self,

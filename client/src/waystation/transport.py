@@ -86,11 +86,15 @@ class Transport:
         self.configuration = configuration
         self.retrying = retrying or Retrying()
         self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def session(self) -> aiohttp.ClientSession:
         """The connections, opened when they are first needed."""
-        if self._session is None or self._session.closed:
+        loop = asyncio.get_running_loop()
+        # A loop of its own after a fork: the connections of the other are not this process's.
+        if self._session is None or self._session.closed or self._loop is not loop:
+            self._loop = loop
             headers = {"User-Agent": f"waystation-python/{__version__}"}
             if self.configuration.token:
                 headers["Authorization"] = f"Bearer {self.configuration.token}"
@@ -131,7 +135,7 @@ class Transport:
             UnreachableError: nothing answered.
             UnexpectedAnswerError: what answered is not understood.
         """
-        pauses = _Pauses(self.retrying.seconds)
+        pauses = Pauses(self.retrying.seconds)
         while True:
             try:
                 raw = await self._once(call)
@@ -172,8 +176,11 @@ class Transport:
         refusal = refused(response.status, raw, response.headers)
         if response.status in _SAID_NOTHING_DONE and isinstance(refusal, ProblemError):
             raise _Again(refusal, after_seconds=refusal.retry_after_seconds)
-        if response.status in OF_A_PROXY and call.repeatable:
-            raise _Again(refusal)
+        if response.status in OF_A_PROXY and not isinstance(refusal, ProblemError):
+            away = UnreachableError(f"The station is not there: {refusal}")
+            if call.repeatable:
+                raise _Again(away)
+            raise away
         raise refusal
 
     def url(self, call: Call) -> yarl.URL:
@@ -201,7 +208,7 @@ class _Again(Exception):  # noqa: N818 - never leaves this module
         self.after_seconds = after_seconds
 
 
-class _Pauses:
+class Pauses:
     """Pauses that grow, with full jitter, until the time is used up."""
 
     def __init__(self, seconds: float) -> None:
