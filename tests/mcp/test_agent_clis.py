@@ -73,7 +73,7 @@ def test_a_cli_sends_a_message_and_receives_one(
 
         outcome = cli.run(desk, model, TOOLS)
 
-        received = bob.fetch_one()
+        received = bob.receive()
         receipts = bob.station.messages.receipts(sent.id)
     assert cli.went_well(outcome), outcome
     assert not model.failures
