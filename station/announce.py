@@ -27,11 +27,11 @@ Waystation is ready at {url}
 """
 
 _TRY_IT = """
-Try it:
-  curl -X POST {url}/api/v1/agents/register -H 'Content-Type: application/json' -d '{{"id":"bob"}}'
-  curl -X POST {url}/api/v1/messages -H 'Content-Type: application/json' \\
-       -d '{{"from":"alice","to":"bob","body":"hello"}}'
-  curl '{url}/api/v1/agents/bob/inbox?wait_seconds=5'
+Try it, in another terminal; docs/quick-start.md goes on from there:
+  export WAYSTATION_URL={url}
+  script/waystation agents register bob
+  script/waystation send bob hello --as alice
+  script/waystation inbox --take --as bob
 """
 
 _FIRST_KEY = """
@@ -47,9 +47,10 @@ Callers need a token. An admin makes them; whoever has lost the admin's:
 """
 
 _TRY_WITH_KEY = """
-Make a key for an agent with it:
-  curl -X POST {url}/api/v1/keys -H "Authorization: Bearer $ADMIN_KEY" \\
-       -H 'Content-Type: application/json' -d '{{"name":"bob","scopes":["agent:bob"]}}'
+Make a key for an agent with it, in another terminal, and keep it as a profile:
+  export WAYSTATION_URL={url}
+  WAYSTATION_TOKEN=<the admin's> script/waystation keys create bob --scope agent:bob --save bob
+  script/waystation --profile bob agents register
 """
 
 _STOP = """

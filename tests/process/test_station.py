@@ -26,7 +26,8 @@ def test_it_says_where_it_listens_and_what_to_try(station: Station) -> None:
     said = station.output.read_text()
     assert f"ready at {station.url}" in said
     assert str(station.data_dir) in said
-    assert "curl" in said
+    assert f"WAYSTATION_URL={station.url}" in said
+    assert "script/waystation send bob hello" in said
 
 
 @pytest.mark.parametrize(
