@@ -1,5 +1,8 @@
 """What the client does where the network, a proxy or the station's storage is not well."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
@@ -252,6 +255,29 @@ def test_a_probe_is_answered_for_now() -> None:
             caller.alive()
 
         assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "Station().messages.send('alice', 'bob', 'hi')",
+        "station = Station(); station.messages.send('alice', 'bob', 'hi')",
+        "s = Station(); send = s.messages.send; send('alice', 'bob', 'hi'); del s",
+        "for _ in range(3): Station().messages.send('alice', 'bob', 'hi')",
+    ],
+)
+def test_a_script_that_closes_nothing_ends_in_silence(server: Receiver, use: str) -> None:
+    server.behaviour = ok
+
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", f"from waystation import Station\n{use}"],
+        env=os.environ | {"WAYSTATION_URL": f"http://127.0.0.1:{server.port}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_token_and_the_version_go_with_every_request(server: Receiver) -> None:

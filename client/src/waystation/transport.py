@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
+import os
 import random
 import time
+import weakref
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -34,6 +38,7 @@ _CONNECT_SECONDS: Final = 5
 _ANSWER_SECONDS: Final = 30
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 5.0
+_END_SECONDS: Final = 1.0
 _OK: Final = range(200, 300)
 _ELSEWHERE: Final = range(300, 400)
 _SAID_NOTHING_DONE: Final = frozenset({429, 503})
@@ -87,6 +92,7 @@ class Transport:
         self.retrying = retrying or Retrying()
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = os.getpid()
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -95,6 +101,8 @@ class Transport:
         # A loop of its own after a fork: the connections of the other are not this process's.
         if self._session is None or self._session.closed or self._loop is not loop:
             self._loop = loop
+            self._process = os.getpid()
+            _in_use.add(self)
             headers = {"User-Agent": f"waystation-python/{__version__}"}
             if self.configuration.token:
                 headers["Authorization"] = f"Bearer {self.configuration.token}"
@@ -111,6 +119,19 @@ class Transport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    def abandon(self) -> Future[None] | None:
+        """End the connections where nobody will: None if there are none, or no loop to do it."""
+        session, loop = self._session, self._loop
+        if session is None or loop is None or session.closed or not loop.is_running():
+            return None
+        if self._process != os.getpid():
+            return None  # a fork: they are the parent's
+        return asyncio.run_coroutine_threadsafe(session.close(), loop)
+
+    def __del__(self) -> None:
+        """A script that ends, or drops its station, need not close what it opened."""
+        self.abandon()
 
     async def __aenter__(self) -> Self:
         return self
@@ -192,6 +213,16 @@ class Transport:
     def _unreachable(self, error: BaseException) -> UnreachableError:
         said = str(error) or type(error).__name__
         return UnreachableError(f"The station at {self.configuration.url} did not answer: {said}")
+
+
+_in_use: Final[weakref.WeakSet[Transport]] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """End what is open at the end of the process, as long as its loop runs."""
+    ending = [transport.abandon() for transport in list(_in_use)]
+    wait([one for one in ending if one is not None], timeout=_END_SECONDS)
 
 
 class _Again(Exception):  # noqa: N818 - never leaves this module
