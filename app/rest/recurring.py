@@ -52,13 +52,20 @@ _ERRORS: Final = ("recurring_not_found", "recurring_ended")
     example=_EXAMPLE,
     headers=IDEMPOTENCY_HEADER,
     answers={201: RecurringView, 200: RecurringView},
-    errors=("unknown_agent", "no_recipients", "message_too_large", "idempotency_conflict"),
+    errors=(
+        "unknown_agent",
+        "no_recipients",
+        "message_too_large",
+        "idempotency_conflict",
+        "recurring_not_found",
+    ),
 )
 def create(body: RecurringRequest, headers: str | None) -> Response:
     """Send a message again and again, on a schedule.
 
     Subject and body may name variables: {{count}}, {{date}}, {{id}}, {{now}}, {{scheduled_at}};
-    {{{{ stands for two braces. 200: a repeat of an idempotency key; the one that was begun first.
+    {{{{ stands for two braces. 200: a repeat of an idempotency key finds the one that was begun
+    first, or nothing (404) where that has ended and left since.
     """
     recurring_message, created = broker().recurring.create(with_key(body, headers))
     return answer(recurring_view(recurring_message), 201 if created else 200)

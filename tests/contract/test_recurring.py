@@ -3,6 +3,7 @@
 import pytest
 
 from broker.kernel.clock import rfc3339, system_clock
+from broker.kernel.ids import RecurringId
 from tests.contract.conftest import Api
 from tests.waiting import until
 
@@ -184,3 +185,13 @@ def test_the_same_may_be_asked_for_again_under_an_idempotency_key(api: Api, how:
     assert second.get_json() == first.get_json()
     assert (other.status_code, other.get_json()["code"]) == (409, "idempotency_conflict")
     assert len(api.get("/recurring").get_json()["recurring"]) == 1
+
+
+def test_a_repeat_of_one_that_has_left_finds_nothing(api: Api) -> None:
+    document = REQUEST | {"idempotency_key": "k"}
+    identifier = create(api, idempotency_key="k")
+    api.broker.redis.command("DEL", api.broker.keys.recurring(RecurringId(identifier)))
+
+    response = api.post("/recurring", document)
+
+    assert (response.status_code, response.get_json()["code"]) == (404, "recurring_not_found")
