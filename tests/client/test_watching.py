@@ -120,6 +120,15 @@ def test_another_watch_goes_on_behind_an_event(caller: Station, pair: Pair) -> N
         assert [accepted(following), accepted(following)] == sent[1:]
 
 
+def test_that_events_may_be_missing_is_told(caller: Station) -> None:
+    nowhere = "9999999999999-0"
+
+    with caller.events.watch(after=nowhere) as watch:
+        event = next(watch)
+
+    assert (event.event, event.after, event.id) == ("gap", nowhere, None)
+
+
 def test_without_following_it_ends_with_what_has_happened(caller: Station, pair: Pair) -> None:
     sent = [caller.messages.send(*pair, body).id for body in "123"]
 
