@@ -246,7 +246,7 @@ def test_what_asks_for_no_reply_is_answered_in_its_thread(
     told = waystation("thread", said["thread_id"]).stdout.splitlines()
 
     assert [line.split("\t")[0] for line in told] == [said["id"], answered.stdout.strip()]
-    assert told[1].endswith('\t{"really": true}')
+    assert told[1].endswith('\t{"really":true}')
 
 
 def test_the_two_of_a_conversation_read_what_they_said(
