@@ -1,5 +1,6 @@
 """Taking messages on the command line, asking and answering."""
 
+import json
 import signal
 import threading
 import time
@@ -61,6 +62,15 @@ def test_who_has_no_inbox_is_told_how_to_get_one(waystation: CommandLine, named:
     assert f"waystation agents register {named('stranger')}" in refused.stderr
 
 
+@pytest.mark.parametrize("words", [(), ("--take",), ("--follow",), ("--take", "--no-ack")])
+def test_where_no_station_is_nobody_waits_for_ever(words: tuple[str, ...]) -> None:
+    waystation = CommandLine(url="http://127.0.0.1:9")
+
+    refused = waystation("inbox", "--as", "bob", "--timeout", "0", *words)
+
+    assert (refused.exit_code, refused.stdout) == (6, "")
+
+
 def test_what_is_taken_is_printed_and_acknowledged(waystation: CommandLine, bob: str) -> None:
     ids = [send(waystation, bob, text) for text in ("one", "two", "three")]
 
@@ -111,6 +121,23 @@ def test_a_command_gets_the_text_and_the_fields_and_its_success_acknowledges(
         f"{ids[1]} user $(touch oops); PR {bob}",
     ]
     assert {status_of(waystation, one) for one in ids} == {"acknowledged"}
+
+
+def test_a_command_gets_data_as_json_where_there_is_no_text(
+    waystation: CommandLine, bob: str, tmp_path: Path
+) -> None:
+    data = ["two\nlines", {"path": "C:\\temp"}]
+    waystation("send", bob, "--as", "user", "--payload", json.dumps(data))
+    waystation("send", bob, "text", "--as", "user", "--payload", "7")
+    words = ("inbox", "--as", bob, "--take", "--wait", "20s", "--exec", f"cat > {tmp_path}/got")
+
+    waystation(*words)
+    text = (tmp_path / "got").read_text()
+    waystation(*words, "--json")
+    message = json.loads((tmp_path / "got").read_text())
+
+    assert json.loads(text) == data
+    assert (message["body"], message["payload"], message["from"]) == ("text", 7, "user")
 
 
 @pytest.mark.parametrize(
@@ -188,14 +215,14 @@ def test_a_question_that_nobody_answers_in_time_is_over(waystation: CommandLine,
     assert as_json.problem["code"] == "timeout"
 
 
-def test_a_lease_is_extended_while_the_command_runs_and_given_back_when_interrupted(
+def test_an_interruption_ends_the_command_and_gives_its_message_back(
     waystation: CommandLine, bob: str, tmp_path: Path
 ) -> None:
     message_id = send(waystation, bob, "long work")
     begun = tmp_path / "begun"
 
     with waystation.start(
-        "inbox", "--as", bob, "--follow", "--exec", f"touch {begun}; exec sleep 60"
+        "inbox", "--as", bob, "--follow", "--exec", f"touch {begun}; sleep 60; true"
     ) as process:
         until(begun.exists, within=30, what="the command runs")
         started = time.monotonic()

@@ -191,6 +191,21 @@ def test_messages_are_listed_page_by_page(waystation: CommandLine, bob: str, ali
     assert (none.exit_code, none.stdout) == (0, "")
 
 
+def test_what_nobody_holds_is_withdrawn_and_what_is_finished_is_not(
+    waystation: CommandLine, bob: str, alice: str
+) -> None:
+    delayed = waystation("send", bob, "later", "--as", alice, "--delay", "1h").stdout.strip()
+    finished = waystation("send", bob, "now", "--as", alice).stdout.strip()
+    taken = waystation("inbox", "--as", bob, "--take", "--wait", "20s", "--json")
+
+    withdrawn = waystation("cancel", delayed)
+    refused = waystation("cancel", finished)
+
+    assert taken.document["id"] == finished
+    assert withdrawn.stdout.strip() == "cancelled"
+    assert refused.exit_code == 4
+
+
 def test_a_leased_message_is_acknowledged_once_and_then_over(
     waystation: CommandLine, station: Station, bob: str, alice: str
 ) -> None:
@@ -246,7 +261,7 @@ def test_what_asks_for_no_reply_is_answered_in_its_thread(
     told = waystation("thread", said["thread_id"]).stdout.splitlines()
 
     assert [line.split("\t")[0] for line in told] == [said["id"], answered.stdout.strip()]
-    assert told[1].endswith('\t{"really": true}')
+    assert told[1].endswith('\t{"really":true}')
 
 
 def test_the_two_of_a_conversation_read_what_they_said(

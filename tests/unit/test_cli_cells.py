@@ -33,7 +33,7 @@ def test_lines_and_letters_of_all_scripts_stay_as_they_are() -> None:
         (True, "true"),
         (NOW, "2026-11-21T12:00:00Z"),
         (["a", "b"], "a, b"),
-        ({"tag": "x"}, '{"tag": "x"}'),
+        ({"tag": "x"}, '{"tag":"x"}'),
         ("two\nlines\tand \\n", "two\\nlines\\tand \\\\n"),
         (3, "3"),
     ],

@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "reply": ("reply", "Answer a message; a question is done with that."),
         "ack": ("ack", "Say that a leased message is done."),
         "nack": ("nack", "Give a leased message back, for later or for good."),
+        "cancel": ("cancel", "Withdraw a message that no recipient holds."),
         "dms": ("dms", "Write to one agent, and read what you two said."),
         "channels": ("channels", "Make, join, read and post to channels."),
     },

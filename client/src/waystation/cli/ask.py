@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from waystation.cli.bodies import body_of, with_body
-from waystation.cli.cells import plain
+from waystation.cli.cells import json_text
 from waystation.cli.completion import TARGETS
 from waystation.cli.context import Invocation, with_invocation
 from waystation.cli.drafts import said_of, target_of, with_message
@@ -50,4 +50,4 @@ def command(
     with advising(TicketTimeoutError, late), output.progress(f"waiting for {to} …"):
         reply = invocation.agent.ask(target_of(to), text, **options)
     response = reply.response
-    output.result(reply, response if isinstance(response, str) else plain(response))
+    output.result(reply, response if isinstance(response, str) else json_text(response))

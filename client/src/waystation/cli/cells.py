@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -29,6 +28,11 @@ def printable(text: str) -> str:
         else character.encode("unicode_escape").decode()
         for character in text
     )
+
+
+def json_text(value: object) -> str:
+    """Data as JSON; nothing, where there is none."""
+    return "" if value is None else msgspec.json.encode(value).decode()
 
 
 def plain(value: object) -> str:
@@ -71,7 +75,7 @@ def _text(value: object) -> str:
     if isinstance(value, datetime):
         return str(msgspec.to_builtins(value))
     if isinstance(value, Mapping | msgspec.Struct):
-        return json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+        return json_text(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_text(one) for one in value)
     return str(value)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from waystation.cli.cells import plain, readable
+from waystation.cli.cells import json_text, plain, readable
 from waystation.cli.output import Output
 
 
@@ -43,13 +43,19 @@ def show_conversation(
     for one in messages if output.for_people else ():
         subject = f"  {one.subject}" if one.subject else ""
         output.text(f"{one.from_} → {plain(one.to)}  {readable(one.created_at)}  {one.id}{subject}")
-        output.text("\n".join(f"  {line}" for line in text_of(one).split("\n")) + "\n")
+        output.text(f"{indented(one)}\n")
     if not messages:
         output.note("Nothing was said.")
     if cursor:
         output.note(f"There is more: --cursor {cursor}")
 
 
+def indented(message: Said) -> str:
+    """All that it says, for people: its body, and its payload below."""
+    told = [part for part in (message.body, json_text(message.payload)) if part]
+    return "\n".join(f"  {line}" for part in told for line in part.split("\n"))
+
+
 def text_of(message: Said) -> str:
     """What it says: its body, else its payload."""
-    return plain(message.payload) if message.body is None else message.body
+    return json_text(message.payload) if message.body is None else message.body

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -79,7 +82,11 @@ def environment_of(message: Delivered) -> dict[str, str]:
 
 
 class Execution:
-    """A command that runs for a message, in a shell: what the message says is never part of it."""
+    """A command that runs for a message, in a shell: what the message says is never part of it.
+
+    It is started and ended on a thread of its own, so that an interruption, which comes to the main
+    thread at any moment, leaves nothing running once `end` is called.
+    """
 
     def __init__(
         self,
@@ -91,57 +98,92 @@ class Execution:
         keeps_output: bool,
     ) -> None:
         """`as_json` gives it the whole message, else it gets the text."""
-        self._process = subprocess.Popen(  # noqa: S602 - the caller's own command line
-            command,
-            shell=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE if keeps_output else None,
-            stderr=subprocess.PIPE,
-            env=environ | environment_of(message),
-        )
-        given = msgspec.json.encode(message) if as_json else text_of(message).encode()
+        self._command = command
+        self._environ = environ | environment_of(message)
+        self._given = msgspec.json.encode(message) if as_json else text_of(message).encode()
+        self._keeps_output = keeps_output
         self._printed: list[bytes] = []
         self._last_error: deque[str] = deque(maxlen=1)
-        self._threads = [
-            threading.Thread(target=work, args=arguments, daemon=True)
-            for work, arguments in (
-                (_feed, (self._process.stdin, given)),
-                (self._pass_on, (self._process.stderr or (),)),
-                (self._printed.extend, (self._process.stdout or (),)),
-            )
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._is_unwanted = threading.Event()
+        self._ended: Ended | None = None
+        self._failure: OSError | None = None
+        self._is_begun = False
+        # An event in place of a join: a join that was interrupted takes the thread for ended.
+        self._is_over = threading.Event()
+
+    def start(self) -> None:
+        """Begin."""
+        self._is_begun = True
+        threading.Thread(target=self._supervise, name="execution", daemon=True).start()
 
     def wait(self) -> Ended | None:
-        """How it ended; None while it runs, after a moment. What it prints is read meanwhile."""
-        try:
-            status = self._process.wait(_GLANCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            return None
-        for thread in self._threads:
-            # What it left running in the background may hold its pipes for as long as it likes.
-            thread.join(_GLANCE_SECONDS)
-        ended = f"ended with {status}" if status >= 0 else f"was ended by signal {-status}"
-        return Ended(
-            verdict=verdict_of(status),
-            reason=(self._last_error[0] if self._last_error else f"The command {ended}.")[
-                :_REASON_CHARACTERS
-            ],
-            output=b"".join(self._printed).decode(errors="replace")
-            if self._process.stdout
-            else None,
-        )
+        """How it ended; None while it runs, after a moment."""
+        self._is_over.wait(_GLANCE_SECONDS)
+        if self._failure is not None:
+            raise self._failure
+        return self._ended
 
     def end(self) -> None:
         """End it before its time, if it still runs."""
-        if self._process.poll() is None:
-            self._process.terminate()
+        self._is_unwanted.set()
+        if self._is_begun:
+            self._is_over.wait(2 * _PARTING_SECONDS)
+
+    def _supervise(self) -> None:
+        try:
+            self._ended = self._how_it_ended(self._run())
+        except OSError as error:
+            self._failure = error
+        finally:
+            self._is_over.set()
+
+    def _run(self) -> int:
+        process = subprocess.Popen(  # noqa: S602 - the caller's own command line
+            self._command,
+            shell=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if self._keeps_output else None,
+            stderr=subprocess.PIPE,
+            env=self._environ,
+            process_group=0,  # so that all that it starts can be ended
+        )
+        threads = [
+            threading.Thread(target=work, args=arguments, daemon=True)
+            for work, arguments in (
+                (_feed, (process.stdin, self._given)),
+                (self._pass_on, (process.stderr or (),)),
+                (self._printed.extend, (process.stdout or (),)),
+            )
+        ]
+        for thread in threads:
+            thread.start()
+        status = self._status_of(process)
+        for thread in threads:
+            # What it left running in the background may hold its pipes for as long as it likes.
+            thread.join(_GLANCE_SECONDS)
+        return status
+
+    def _status_of(self, process: subprocess.Popen[bytes]) -> int:
+        while not self._is_unwanted.is_set():
             try:
-                self._process.wait(_PARTING_SECONDS)
+                return process.wait(_GLANCE_SECONDS)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+                pass
+        _end_group(process, signal.SIGTERM)
+        try:
+            return process.wait(_PARTING_SECONDS)
+        except subprocess.TimeoutExpired:
+            _end_group(process, signal.SIGKILL)
+            return process.wait()
+
+    def _how_it_ended(self, status: int) -> Ended:
+        ended = f"ended with {status}" if status >= 0 else f"was ended by signal {-status}"
+        complaint = self._last_error[0] if self._last_error else f"The command {ended}."
+        return Ended(
+            verdict=verdict_of(status),
+            reason=complaint[:_REASON_CHARACTERS],
+            output=b"".join(self._printed).decode(errors="replace") if self._keeps_output else None,
+        )
 
     def _pass_on(self, lines: Iterable[bytes]) -> None:
         for line in lines:
@@ -151,9 +193,11 @@ class Execution:
                 self._last_error.append(text.strip())
 
 
+def _end_group(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+        os.killpg(process.pid, how)
+
+
 def _feed(stdin: IO[bytes], given: bytes) -> None:
-    try:
-        with stdin:
-            stdin.write(given)
-    except BrokenPipeError:
-        pass  # it doesn't care what the message says
+    with contextlib.suppress(BrokenPipeError), stdin:  # it may not care what the message says
+        stdin.write(given)

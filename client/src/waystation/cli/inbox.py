@@ -94,6 +94,8 @@ def command(
             kinds=said["kinds"],
             min_priority=said["min_priority"],
         )
+        # A loop outlives a station that restarts; that there is one, and an inbox, is seen before.
+        invocation.agent.peek(limit=1)
         if no_ack:
             _hold(invocation, taking)
         elif exec_:
@@ -153,6 +155,7 @@ def _execute(
             keeps_output=replies and bool(message.expects_reply),
         )
         try:
+            execution.start()
             while (ended := execution.wait()) is None:
                 if message.lost:
                     invocation.output.note(f"{message.id} is somebody else's now: stopped.")

@@ -7,7 +7,7 @@ from typing import Final
 
 from waystation.answers import Delivered, Inbox
 from waystation.cli.cells import readable
-from waystation.cli.conversations import text_of
+from waystation.cli.conversations import indented, text_of
 from waystation.cli.messages import shortened
 from waystation.cli.output import Output
 
@@ -39,7 +39,7 @@ def show_taken(output: Output, message: Delivered, *, with_token: bool = False) 
         about += ["asks for a reply" if message.expects_reply else None]
         about += [f"--token {lease.token}" if lease else None]
         output.text("  ".join(one for one in about if one))
-        output.text("\n".join(f"  {line}" for line in text_of(message).split("\n")) + "\n")
+        output.text(f"{indented(message)}\n")
     else:
         row = (message.id, message.from_, message.kind, message.priority, message.created_at)
         token = (lease.token,) if lease else ()

@@ -65,8 +65,10 @@ class Output:
         if not self.shows_progress:
             yield lambda _: None
             return
-        with self.console(stderr=True).status(printable(text)) as status:
-            yield lambda text: status.update(printable(text))
+        from rich.text import Text  # noqa: PLC0415 - only where one is drawn
+
+        with self.console(stderr=True).status(Text(printable(text))) as status:
+            yield lambda text: status.update(Text(printable(text)))
 
     @contextlib.contextmanager
     def bar(self, text: str, *, total: float | None) -> Iterator[Callable[[float, str], None]]:
@@ -135,8 +137,10 @@ class Output:
         elif self.for_people:
             shown = {name: readable(value) for name, value in fields.items() if value is not None}
             width = max(map(len, shown), default=0)
+            following = "\n" + " " * (width + 2)
             for name, text in shown.items():
-                click.echo(f"{name:<{width}}  {text}")
+                indented = text.replace("\n", following)
+                click.echo(f"{name:<{width}}  {indented}")
         else:
             for name, value in fields.items():
                 click.echo(f"{name}\t{plain(value)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -13,9 +13,14 @@ from waystation.cli.context import Invocation, with_invocation
 from waystation.cli.drafts import said_of, target_of, with_groups, with_message
 from waystation.cli.durations import DURATION
 from waystation.cli.exit_codes import ExitCode
-from waystation.cli.failures import Failure
+from waystation.cli.failures import Failure, advising
 from waystation.cli.options import Command
 from waystation.cli.receipts import COLUMNS, Verdict, rows, wait_for_verdict
+from waystation.errors import UnknownAgentError
+
+_UNKNOWN: Final = (
+    "`waystation agents list` shows who is registered; --hold keeps the message until it is."
+)
 
 
 @click.command("send", cls=Command)
@@ -59,7 +64,8 @@ def command(
     if to is None:
         raise click.UsageError("Say to whom: TO.")
     text = body_of(body, file, needed=message["payload"] is None)
-    sent = invocation.agent.send(target_of(to), text, **said_of(message))
+    with advising(UnknownAgentError, _UNKNOWN):
+        sent = invocation.agent.send(target_of(to), text, **said_of(message))
     if not wait and wait_for is None:
         invocation.output.result(sent, sent.id)
         return

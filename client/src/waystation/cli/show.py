@@ -38,4 +38,6 @@ def command(invocation: Invocation, /, *, message_id: str) -> None:
         },
     )
     if not output.as_json:
+        if output.for_people:
+            output.text("")
         output.table(COLUMNS, rows(verdict.receipts), empty="It has reached nobody yet.")
