@@ -28,7 +28,7 @@ def cli(request: pytest.FixtureRequest) -> AgentCli:
     return found
 
 
-@pytest.fixture(params=["stdio"])
+@pytest.fixture(params=["stdio", "http"])
 def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -1,7 +1,9 @@
 """The real agent CLIs with what `waystation connect` wrote for them, hooks included."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +12,14 @@ from tests.client.conftest import MakeName
 from tests.mcp.agent_clis import CLIS
 from tests.mcp.agent_clis.agent_cli import AgentCli
 from tests.mcp.model_api import CallTool, Results, Step, serving
-from tests.mcp.npm import Desk
+from tests.mcp.npm import Desk, Outcome
 from tests.mcp.servers import WAYSTATION
 from tests.process.stations import Station
 from waystation import Agent
 
 pytestmark = [pytest.mark.real_clients, pytest.mark.timeout(300)]
 
-Connect = Callable[[AgentCli], None]
+Connect = Callable[..., Outcome]
 
 STAYING = [cli for cli in CLIS if cli.name != "opencode"]
 """`opencode run` ends with the model's first answer; its plugin can go on only in the terminal."""
@@ -27,12 +29,13 @@ STAYING = [cli for cli in CLIS if cli.name != "opencode"]
 def connect(station: Station, named: MakeName, desk: Desk) -> Connect:
     """Connect a CLI as alice, in the way that its user would."""
 
-    def write(cli: AgentCli) -> None:
+    def write(cli: AgentCli, *options: str) -> Outcome:
         outcome = desk.run(
             *(str(WAYSTATION), "connect", cli.name, "--agent", named("alice")),
-            *("--url", station.url, "--allow", "--write"),
+            *("--url", station.url, "--allow", "--write", *options),
         )
         assert outcome.status == 0, outcome
+        return outcome
 
     return write
 
@@ -47,6 +50,24 @@ TAKE_IT: tuple[Step, ...] = (
     CallTool(name="bus_ack", arguments=acknowledge),
     "All done.",
 )
+
+
+@pytest.mark.parametrize("cli", CLIS, ids=lambda cli: cli.name)
+def test_a_cli_sees_that_it_is_connected_until_that_is_undone(
+    desk: Desk, connect: Connect, cli: AgentCli
+) -> None:
+    trusting = {"GEMINI_CLI_TRUST_WORKSPACE": "true"}
+
+    connect(cli)
+    connected = desk.run(*cli.looks, environ=trusting)
+    undone = desk.run(str(WAYSTATION), "connect", cli.name, "--undo", "--write", "--json")
+    alone = desk.run(*cli.looks, environ=trusting)
+
+    assert cli.sees in connected.output + connected.errors, connected
+    assert cli.sees not in alone.output + alone.errors, alone
+    left = [Path(file["path"]) for file in json.loads(undone.output)["files"]]
+    assert left
+    assert not [path for path in left if path.exists() and "waystation" in path.read_text()]
 
 
 @pytest.mark.parametrize("cli", CLIS, ids=lambda cli: cli.name)

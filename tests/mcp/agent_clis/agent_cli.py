@@ -18,6 +18,10 @@ class AgentCli(Protocol):
     """One agent CLI."""
 
     name: str
+    looks: Sequence[str]
+    """The command by which it says what it is connected to."""
+    sees: str
+    """What it then says of a server that it reached, or is set up to start."""
 
     def configure(self, desk: Desk, served: Served) -> None:
         """Write the CLI's configuration of our server by hand, as its manual says."""

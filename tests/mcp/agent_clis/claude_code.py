@@ -16,6 +16,8 @@ class ClaudeCode:
     """`claude -p`."""
 
     name = "claude"
+    looks: Sequence[str] = ("claude", "mcp", "get", "waystation")
+    sees = "✔ Connected"
 
     def configure(self, desk: Desk, served: Served) -> None:
         """Write the CLI's configuration of our server by hand, as its manual says."""

@@ -15,6 +15,8 @@ class Codex:
     """`codex exec`."""
 
     name = "codex"
+    looks: Sequence[str] = ("codex", "mcp", "get", "waystation")
+    sees = "enabled: true"
 
     def configure(self, desk: Desk, served: Served) -> None:
         """Write the CLI's configuration of our server by hand, as its manual says."""

@@ -14,6 +14,8 @@ class Gemini:
     """`gemini -p`."""
 
     name = "gemini"
+    looks: Sequence[str] = ("gemini", "mcp", "list")
+    sees = "- Connected"
 
     def configure(self, desk: Desk, served: Served) -> None:
         """Write the CLI's configuration of our server by hand, as its manual says."""

@@ -15,6 +15,8 @@ class OpenCode:
     """`opencode run`."""
 
     name = "opencode"
+    looks: Sequence[str] = ("opencode", "mcp", "list")
+    sees = "connected"
 
     def configure(self, desk: Desk, served: Served) -> None:
         """Write the CLI's configuration of our server by hand, as its manual says."""
