@@ -7,7 +7,7 @@ import pytest
 
 from tests.client.command_line import CommandLine
 from tests.client.conftest import MakeName
-from tests.client.faulty_proxy import faulty_proxy
+from tests.client.relay import relaying
 from tests.client.terminal import (
     ALTERNATE_SCREEN,
     FORMER_SCREEN,
@@ -100,12 +100,12 @@ def test_an_error_ends_it_and_is_read_on_the_screen_that_was_there_before(
 
 def test_a_station_that_goes_away_is_shown_as_it_was(station: Station) -> None:
     with (
-        faulty_proxy(station.port) as proxy,
-        in_terminal("--url", proxy.url, "top") as terminal,
+        relaying(station.port) as relay,
+        in_terminal("--url", relay.url, "top") as terminal,
     ):
         terminal.shows("q quit")
 
-        proxy.cut()
+        relay.close()
 
         terminal.shows("AWAY")
         terminal.press("q")
