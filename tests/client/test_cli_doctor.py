@@ -14,6 +14,7 @@ from station.redis_server import find_server
 from tests.client.command_line import CommandLine, Ended
 from tests.client.conftest import MakeName
 from tests.client.relay import relaying
+from tests.client.terminal import in_terminal
 from tests.process.stations import Station, free_port, running
 from tests.redis.servers import running as running_redis
 from tests.waiting import until
@@ -64,6 +65,18 @@ def test_a_pipe_gets_a_line_a_check_and_a_script_the_exit_code(waystation: Comma
     lines = [line.split("\t") for line in ended.stdout.splitlines()]
     assert ["ok", "readiness", "every part is there", ""] in lines
     assert ["skipped", "round trip", "--no-send", ""] in lines
+
+
+def test_a_person_is_told_where_to_begin(station: Station, named: MakeName) -> None:
+    with in_terminal("--url", station.url, "doctor", "--no-send") as terminal:
+        assert terminal.ends() == 0
+        assert "Nothing is wrong." in terminal.written
+    with in_terminal(
+        "--url", station.url, "doctor", "--no-send", "--as", named("nobody")
+    ) as terminal:
+        assert terminal.ends() == 1
+        assert "1 problem. Begin with the first: agent." in terminal.written
+        assert f"waystation agents register {named('nobody')}" in terminal.written
 
 
 def test_without_sending_nothing_is_sent(station: Station) -> None:
