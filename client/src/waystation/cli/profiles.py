@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -89,6 +90,11 @@ def add(
     file = ProfileFile(config_path())
     if name in file.profiles and not replace:
         raise _taken(name)
+    if token_stdin and options.token_file is not None:
+        raise click.UsageError("Give --token-file or --token-stdin, not both.")
+    # Whatever else is configured, this has to be usable by itself.
+    alone = {"WAYSTATION_CONFIG": os.devnull}
+    configured(url=options.url, token_file=options.token_file, environ=alone)
     token_file = options.token_file
     if token_stdin:
         token_file = str(token_path(name))
