@@ -31,6 +31,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
         WAYSTATION_AUTH="required",
         WAYSTATION_ADMIN_TOKEN=_ADMIN_TOKEN,
         WAYSTATION_REGISTRATION="invitation",
+        WAYSTATION_WEBHOOK_ALLOW_PRIVATE="true",
     ) as running_station:
         yield running_station
 

@@ -1,4 +1,4 @@
-"""A way to a station that can be cut, as networks are."""
+"""A way to a station that can be cut, as networks are, and changes what passes, as proxies do."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ import contextlib
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+Change = Callable[[bytes], bytes]
+
+
+def unchanged(passing: bytes) -> bytes:
+    return passing
 
 
 class Relay:
     """Passes bytes to a port of loopback and back, for as long as it may."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(
+        self, port: int, *, asked: Change = unchanged, answered: Change = unchanged
+    ) -> None:
         self._target = port
+        self._asked = asked
+        self._answered = answered
         self._open = True
         self._lock = threading.Lock()
         self._connections: list[socket.socket] = []
@@ -65,24 +75,26 @@ class Relay:
             station = socket.create_connection(("127.0.0.1", self._target))
             with self._lock:
                 self._connections += [caller, station]
-            threading.Thread(target=_pass_on, args=(caller, station), daemon=True).start()
+            threading.Thread(target=self._pass_on, args=(caller, station), daemon=True).start()
 
-
-def _pass_on(caller: socket.socket, station: socket.socket) -> None:
-    other = {caller: station, station: caller}
-    with caller, station, contextlib.suppress(OSError):
-        while True:
-            for one in select.select(list(other), [], [])[0]:
-                data = one.recv(65536)
-                if not data:
-                    return
-                other[one].sendall(data)
+    def _pass_on(self, caller: socket.socket, station: socket.socket) -> None:
+        other = {caller: (station, self._asked), station: (caller, self._answered)}
+        with caller, station, contextlib.suppress(OSError):
+            while True:
+                for one in select.select(list(other), [], [])[0]:
+                    data = one.recv(65536)
+                    if not data:
+                        return
+                    target, change = other[one]
+                    target.sendall(change(data))
 
 
 @contextmanager
-def relaying(port: int) -> Iterator[Relay]:
+def relaying(
+    port: int, *, asked: Change = unchanged, answered: Change = unchanged
+) -> Iterator[Relay]:
     """Give a way to what listens on this port of loopback."""
-    relay = Relay(port)
+    relay = Relay(port, asked=asked, answered=answered)
     try:
         yield relay
     finally:

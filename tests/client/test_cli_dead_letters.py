@@ -108,6 +108,19 @@ def test_all_that_match_are_retried_and_nobody_else(
     assert waystation("dead-letters", "show", other, "--json").document["status"] == "open"
 
 
+def test_more_than_are_dealt_with_at_once_are_all_dealt_with(
+    waystation: CommandLine, named: MakeName, kill: Kill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("waystation.cli.dead_letters._AT_ONCE", 2)
+    letters = kill(count=5)
+
+    words = ("--of", named("bob"), "--because", "old", "--yes", "--json")
+    ended = waystation("dead-letters", "resolve", *words)
+
+    assert [one["id"] for one in ended.document["results"]] == letters
+    assert {one["status"] for one in ended.document["results"]} == {"resolved"}
+
+
 def test_somebody_in_a_terminal_is_asked(
     station: Station, waystation: CommandLine, named: MakeName, kill: Kill
 ) -> None:

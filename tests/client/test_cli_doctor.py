@@ -13,7 +13,8 @@ import pytest
 from station.redis_server import find_server
 from tests.client.command_line import CommandLine, Ended
 from tests.client.conftest import MakeName
-from tests.client.faulty_proxy import faulty_proxy
+from tests.client.relay import relaying
+from tests.client.terminal import in_terminal
 from tests.process.stations import Station, free_port, running
 from tests.redis.servers import running as running_redis
 from tests.waiting import until
@@ -64,6 +65,18 @@ def test_a_pipe_gets_a_line_a_check_and_a_script_the_exit_code(waystation: Comma
     lines = [line.split("\t") for line in ended.stdout.splitlines()]
     assert ["ok", "readiness", "every part is there", ""] in lines
     assert ["skipped", "round trip", "--no-send", ""] in lines
+
+
+def test_a_person_is_told_where_to_begin(station: Station, named: MakeName) -> None:
+    with in_terminal("--url", station.url, "doctor", "--no-send") as terminal:
+        assert terminal.ends() == 0
+        assert "Nothing is wrong." in terminal.written
+    with in_terminal(
+        "--url", station.url, "doctor", "--no-send", "--as", named("nobody")
+    ) as terminal:
+        assert terminal.ends() == 1
+        assert "1 problem. Begin with the first: agent." in terminal.written
+        assert f"waystation agents register {named('nobody')}" in terminal.written
 
 
 def test_without_sending_nothing_is_sent(station: Station) -> None:
@@ -133,8 +146,8 @@ def test_a_proxy_loses_upgrades(station: Station) -> None:
     def without_upgrade(asked: bytes) -> bytes:
         return re.sub(rb"(?im)^(upgrade|connection):.*\r\n", b"", asked)
 
-    with faulty_proxy(station.port, asked=without_upgrade) as proxy:
-        ended = doctor(proxy.url)
+    with relaying(station.port, asked=without_upgrade) as relay:
+        ended = doctor(relay.url)
 
     assert (ended.exit_code, problems(ended)) == (1, ["websocket"])
     assert "Upgrade" in check(ended, "websocket")["mend"]
@@ -144,8 +157,8 @@ def test_the_clocks_disagree(station: Station) -> None:
     def an_hour_ago(answered: bytes) -> bytes:
         return re.sub(rb"(?im)^date: .*\r\n", b"Date: Thu, 19 Nov 2020 10:00:00 GMT\r\n", answered)
 
-    with faulty_proxy(station.port, answered=an_hour_ago) as proxy:
-        ended = doctor(proxy.url)
+    with relaying(station.port, answered=an_hour_ago) as relay:
+        ended = doctor(relay.url)
 
     assert ended.exit_code == 0
     assert verdict(ended, "clock") == "warning"
@@ -247,6 +260,27 @@ def test_a_station_asks_for_a_token(
         within=10,
         what="the revoked key is refused",
     )
+
+
+def test_an_agent_cli_is_here_and_then_connected(
+    station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "claude"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 2.1.0\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("CLAUDE_CONFIG_DIR", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    before = doctor(station.url, "--no-send", "--as", "user")
+    CommandLine(url=station.url)("connect", "claude", "--as", "alice", "--write")
+    after = doctor(station.url, "--no-send", "--as", "user")
+
+    assert verdict(before, "clients") == "skipped"
+    assert check(before, "clients")["mend"] == "waystation connect claude --as user --write"
+    assert (verdict(after, "clients"), check(after, "clients")["seen"]) == ("ok", "claude as alice")
 
 
 def test_redis_is_killed(tmp_path: Path) -> None:

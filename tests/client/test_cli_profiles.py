@@ -141,6 +141,17 @@ def test_a_name_is_no_way_to_another_directory(name: str) -> None:
     assert profiles("add", name, "--token-stdin", stdin="t").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("--url", "home"), ("--token-file", "/no/such.key"), ("--token-file", "k", "--token-stdin")],
+)
+def test_what_could_not_be_used_is_not_kept(path: Path, words: tuple[str, ...]) -> None:
+    ended = profiles("add", "new", *words)
+
+    assert ended.exit_code == 2
+    assert path.read_text() == COMMENTED
+
+
 def test_a_broken_file_is_not_touched(path: Path) -> None:
     path.write_text("[profiles.home\n")
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.client.command_line import CommandLine
 from tests.client.conftest import MakeName
-from tests.client.faulty_proxy import faulty_proxy
+from tests.client.relay import relaying
 from tests.client.terminal import (
     ALTERNATE_SCREEN,
     FORMER_SCREEN,
@@ -84,6 +84,27 @@ def test_ctrl_c_ends_it(station: Station) -> None:
         assert is_as_before(terminal)
 
 
+def test_ctrl_z_does_not_leave_the_shell_in_the_middle_of_the_picture(station: Station) -> None:
+    with in_terminal("--url", station.url, "top") as terminal:
+        terminal.shows("q quit")
+
+        terminal.press("\x1aq")
+
+        assert terminal.ends() == 0
+        assert is_as_before(terminal)
+
+
+def test_a_terminal_of_a_few_lines_shows_what_fits(station: Station) -> None:
+    with in_terminal("--url", station.url, "top", lines=5, columns=30) as terminal:
+        terminal.shows("depth")
+        assert len(terminal.picture) == 5
+        assert max(map(len, terminal.picture)) <= 30
+
+        terminal.press("q")
+
+        assert terminal.ends() == 0
+
+
 def test_an_error_ends_it_and_is_read_on_the_screen_that_was_there_before(
     guarded: Station, admin: Client
 ) -> None:
@@ -100,12 +121,12 @@ def test_an_error_ends_it_and_is_read_on_the_screen_that_was_there_before(
 
 def test_a_station_that_goes_away_is_shown_as_it_was(station: Station) -> None:
     with (
-        faulty_proxy(station.port) as proxy,
-        in_terminal("--url", proxy.url, "top") as terminal,
+        relaying(station.port) as relay,
+        in_terminal("--url", relay.url, "top") as terminal,
     ):
         terminal.shows("q quit")
 
-        proxy.cut()
+        relay.close()
 
         terminal.shows("AWAY")
         terminal.press("q")

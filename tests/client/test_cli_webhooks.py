@@ -1,24 +1,21 @@
 """`waystation webhooks` at a real station with a real endpoint."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.client.command_line import CommandLine
 from tests.client.conftest import MakeName
-from tests.process.stations import running
+from tests.process.stations import Station
 from tests.receivers import receiving
+from waystation import Station as Client
 
 pytestmark = pytest.mark.client
 
 
-@pytest.fixture(scope="module")
-def waystation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
-    """The command line at a station that posts to this machine as well."""
-    path: Path = tmp_path_factory.mktemp("posting") / "data"
-    with running(path, WAYSTATION_WEBHOOK_ALLOW_PRIVATE="true") as station:
-        yield CommandLine(url=station.url)
+@pytest.fixture
+def waystation(guarded: Station, admin: Client, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """The command line of an operator, at a station that posts to this machine as well."""
+    monkeypatch.setenv("WAYSTATION_TOKEN", admin.keys.create("operator", ["operator"]).token)
+    return CommandLine(url=guarded.url)
 
 
 def test_one_is_set_tested_rotated_and_removed(waystation: CommandLine, named: MakeName) -> None:

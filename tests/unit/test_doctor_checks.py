@@ -1,12 +1,15 @@
 """What the doctor says of what was seen, where a real fault is hard to make."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
 
 from waystation.answers import AgentProfile, Breaker, Principal, Webhook
+from waystation.cli import diagnosis, main
 from waystation.cli.diagnosis import agent_checks, diagnose, station_checks, way_checks
 from waystation.cli.diagnosis.finding import Finding, Verdict
 from waystation.cli.diagnosis.observed import (
@@ -108,6 +111,19 @@ def test_where_all_is_well_nothing_is_to_be_mended() -> None:
 
     assert {one.name for one in findings if one.verdict is not Verdict.OK} == {"mcp"}
     assert "webhook" in {one.name for one in findings}
+
+
+def test_every_command_that_mends_something_exists() -> None:
+    sources = Path(diagnosis.__file__).parent.glob("*.py")
+    text = " ".join(re.sub(r'"\n\s*f?"', "", source.read_text()) for source in sources)
+    named = set(re.findall(r"waystation ([a-z-]+)(?: ([a-z][a-z-]+)(?=[ `]))?", text))
+    assert {("keys", "create"), ("inbox", ""), ("agents", "register")} <= named
+
+    for name, subcommand in named:
+        command = main.get_command(click.Context(main), name)
+        assert command is not None, name
+        if isinstance(command, click.Group):
+            assert subcommand in command.commands, (name, subcommand)
 
 
 def test_a_station_of_another_version_is_a_warning() -> None:

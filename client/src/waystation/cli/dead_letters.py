@@ -27,7 +27,8 @@ CloseMany = Callable[[int], ClosedMany]
 _COLUMNS: Final = ("DEAD LETTER", "AGENT", "REASON", "LAST ERROR", "ATTEMPTS", "FAILED", "STATUS")
 _STATES: Final = click.Choice(["open", "retried", "resolved"])
 _AT_ONCE: Final = 100
-_COUNTED: Final = 1000
+_MOST: Final = 1000
+"""What the station takes or gives at once."""
 
 
 class Wanted(TypedDict):
@@ -216,7 +217,7 @@ def _closed(close: Close, letter: str) -> ClosedResult:
 
 
 def _count(invocation: Invocation, wanted: Wanted) -> int:
-    found = each(invocation.station.dead_letters.list, **wanted, status="open", limit=_COUNTED)
+    found = each(invocation.station.dead_letters.list, **wanted, status="open", limit=_MOST)
     return sum(1 for _ in found)
 
 
@@ -230,27 +231,29 @@ def _confirm(question: str) -> None:
 def _close_matching(invocation: Invocation, many: CloseMany, count: int) -> list[ClosedResult]:
     """Deal with as many as were counted: what dies again meanwhile is not dealt with twice."""
     results: dict[str, ClosedResult] = {}
-    with invocation.output.progress(f"0 of {count}") as told:
+    with invocation.output.bar("dead letters", total=count) as advance:
         while len(results) < count:
-            page = many(min(count - len(results), _AT_ONCE)).results
+            # Those that were refused are still open, and come before the others again.
+            refused = sum(result.problem is not None for result in results.values())
+            wanted = min(count - len(results), _AT_ONCE) + refused
+            page = many(min(wanted, _MOST)).results
             new = {result.id: result for result in page if result.id not in results}
             if not new:
                 break
             results |= new
-            told(f"{len(results)} of {count}")
+            advance(len(new), f"{len(results)} of {count}")
     return list(results.values())
 
 
 def _tell(invocation: Invocation, results: Sequence[ClosedResult]) -> None:
     output = invocation.output
-    refused = [result for result in results if result.problem is not None]
+    refused = [(one.id, one.problem.detail) for one in results if one.problem is not None]
     if output.as_json:
         output.document(ClosedMany(results=list(results)))
     else:
         output.text(f"{len(results) - len(refused)} done, {len(refused)} not")
-    for result in refused:
-        if result.problem is not None:
-            output.note(f"{result.id}: {result.problem.detail}")
+        for letter, why in refused:
+            output.complain(f"{letter}: {why}")
     if refused:
         raise click.exceptions.Exit(ExitCode.FAILED)
 

@@ -16,9 +16,11 @@ from waystation.cli.exit_codes import ExitCode
 from waystation.cli.failures import Failure
 from waystation.cli.options import CommandGroup
 from waystation.cli.paging import paged
-from waystation.cli.profile_file import ProfileFile
-from waystation.cli.profiles import keep_token, token_path
+from waystation.cli.profile_file import ProfileFile, keep_token
+from waystation.cli.profiles import token_path
 from waystation.configuration import config_path
+from waystation.connect import files
+from waystation.connect.files import FileError
 
 _COLUMNS: Final = ("KEY", "NAME", "SCOPES", "STATUS", "EXPIRES", "LAST USED", "CREATED BY")
 _AGENT: Final = "agent:"
@@ -133,18 +135,12 @@ def _check_can_save(profile: str | None) -> None:
     """Fail before a token exists that could then be kept nowhere."""
     if profile is None:
         return
-    directory = token_path(profile).parent
+    probe = token_path(profile).with_suffix(".probe")
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        probe = directory / f".{profile}.probe"
-        probe.touch()
+        files.replace(probe, "")
         probe.unlink()
-    except OSError as error:
-        raise Failure(
-            f"Nothing can be kept in {directory}: {error.strerror}.",
-            code="unwritable",
-            next_step="No key was made or changed.",
-        ) from error
+    except FileError as error:
+        raise Failure(str(error), next_step="No key was made or changed.") from error
 
 
 def _hand_over(invocation: Invocation, issued: IssuedKey, profile: str | None) -> None:
@@ -153,7 +149,8 @@ def _hand_over(invocation: Invocation, issued: IssuedKey, profile: str | None) -
         output.result(issued, issued.token)
         output.note(f"{issued.id}: this is shown once; `--save PROFILE` keeps it in a file.")
         return
-    path = keep_token(profile, issued.token)
+    path = token_path(profile)
+    keep_token(path, issued.token)
     _keep_profile(profile, invocation.configuration.url, issued, path)
     kept: dict[str, Any] = msgspec.to_builtins(issued)
     del kept["token"]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import tempfile
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +10,10 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from waystation.configuration import DEFAULT_PROFILE
+from waystation.connect import files
 from waystation.errors import ConfigurationError
 
 _OWN: Final = 0o600
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_OWN_DIRECTORY: Final = 0o700
 
 
 class ProfileFile:
@@ -78,9 +74,14 @@ class ProfileFile:
             del self._document["profile"]
 
     def save(self) -> None:
-        """Write it, whole or not at all; for nobody else's eyes where it holds a token."""
+        """Write it, whole or not at all; a new one, or one with a token, for its owner's eyes only.
+
+        Raises:
+            FileError: it can't be written.
+        """
         holds_token = any("token" in profile for profile in self.profiles.values())
-        write_private(self.path, tomlkit.dumps(self._document), keep_mode=not holds_token)
+        is_private = holds_token or not self.path.exists()
+        files.replace(self.path, tomlkit.dumps(self._document), mode=_OWN if is_private else None)
 
     @staticmethod
     def _table(
@@ -92,23 +93,6 @@ class ProfileFile:
         return table
 
 
-def write_private(path: Path, text: str, *, keep_mode: bool = False) -> None:
-    """Put a text into a file in one step; a new one only its owner can read.
-
-    A link stays one: what it leads to is written. With `keep_mode` a file that is there keeps its
-    permissions, otherwise others lose theirs. Raises `OSError`.
-    """
-    path = path.resolve()
-    path.parent.mkdir(mode=_OWN_DIRECTORY, parents=True, exist_ok=True)
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else _OWN
-    if not keep_mode:
-        mode &= ~_OTHERS
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(text)
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+def keep_token(path: Path, token: str) -> None:
+    """Put a token into a file of its own, for its owner's eyes only. Raises `FileError`."""
+    files.replace(path, f"{token}\n", mode=_OWN)

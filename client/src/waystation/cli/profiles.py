@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from waystation.cli.context import Invocation, with_invocation
 from waystation.cli.exit_codes import ExitCode
 from waystation.cli.failures import Failure
 from waystation.cli.options import CommandGroup
-from waystation.cli.profile_file import ProfileFile, write_private
+from waystation.cli.profile_file import ProfileFile, keep_token
 from waystation.configuration import DEFAULT_URL, config_path, configured
 
 _COLUMNS: Final = ("PROFILE", "URL", "AGENT", "TOKEN", "USED")
@@ -89,18 +90,21 @@ def add(
     file = ProfileFile(config_path())
     if name in file.profiles and not replace:
         raise _taken(name)
+    if token_stdin and options.token_file is not None:
+        raise click.UsageError("Give --token-file or --token-stdin, not both.")
+    # Whatever else is configured, this has to be usable by itself.
+    alone = {"WAYSTATION_CONFIG": os.devnull}
+    configured(url=options.url, token_file=options.token_file, environ=alone)
     token_file = options.token_file
     if token_stdin:
-        token_file = str(keep_token(name, _token()))
+        token_file = str(token_path(name))
+        keep_token(token_path(name), _token())
     elif token_file is not None:
         token_file = str(Path(token_file).expanduser().absolute())
     given = {"url": options.url, "agent": options.agent, "token_file": token_file}
-    said = {key: value for key, value in given.items() if value is not None}
+    file.put(name, {key: value for key, value in given.items() if value is not None})
     if token_file is not None:
-        said_or_gone: dict[str, str | None] = {**said, "token": None}
-    else:
-        said_or_gone = dict(said)
-    file.put(name, said_or_gone)
+        file.put(name, {"token": None})  # it would count before the file
     if use:
         file.choose(name)
     file.save()
@@ -130,18 +134,6 @@ def remove(invocation: Invocation, /, *, name: str) -> None:
     invocation.output.result({"profile": name, "removed": True}, f"{name} removed")
     if token_file is not None and Path(token_file).expanduser().exists():
         invocation.output.note(f"Its token is still in {token_file}.")
-
-
-def keep_token(name: str, token: str) -> Path:
-    """Put a token into a file of its own beside the configuration, for its owner's eyes only."""
-    path = token_path(name)
-    try:
-        write_private(path, f"{token}\n")
-    except OSError as error:
-        raise Failure(
-            f"The token can't be kept in {path}: {error.strerror}.", code="unwritable"
-        ) from error
-    return path
 
 
 def token_path(name: str) -> Path:

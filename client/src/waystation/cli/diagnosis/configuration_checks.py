@@ -8,6 +8,7 @@ from typing import Final
 
 from waystation.cli.diagnosis.finding import Finding, fine, skipped, warning, wrong
 from waystation.cli.diagnosis.observed import Observed
+from waystation.connect.present import Present
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -75,13 +76,22 @@ def mcp(observed: Observed) -> Finding:
 
 def clients(observed: Observed) -> Finding | None:
     """Which agent CLIs there are, and as whom each is connected."""
-    installed = observed.machine.connected
-    if not installed:
+    if not observed.clients:
         return None
-    said = ", ".join(
-        f"{name} as {agent}" if agent else f"{name} not connected" for name, agent in installed
-    )
-    alone = [name for name, agent in installed if agent is None]
-    if len(alone) == len(installed):
-        return skipped("clients", said, f"waystation connect {alone[0]}")
+    said = ", ".join(f"{one.client} {_standing(one)}" for one in observed.clients)
+    broken = next((one for one in observed.clients if one.trouble is not None), None)
+    if broken is not None:
+        return warning("clients", said, "Correct that file; the client can't read it either.")
+    if not any(one.user or one.project for one in observed.clients):
+        configuration = observed.settings.configuration
+        agent = (configuration and configuration.agent) or "AGENT"
+        first = observed.clients[0].client
+        return skipped("clients", said, f"waystation connect {first} --as {agent} --write")
     return fine("clients", said)
+
+
+def _standing(client: Present) -> str:
+    if client.trouble is not None:
+        return client.trouble
+    agents = dict.fromkeys(agent for agent in (client.user, client.project) if agent)
+    return f"as {' and '.join(agents)}" if agents else "not connected"

@@ -6,11 +6,15 @@ import fcntl
 import importlib.metadata
 import os
 import platform
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from waystation.cli.diagnosis.observed import Machine, Settings
 from waystation.configuration import Configuration, config_path, configured
+from waystation.connect.client import Places
+from waystation.connect.present import Present, present
+from waystation.connect.registry import CLIENTS
 from waystation.errors import ConfigurationError
 from waystation.version import __version__
 
@@ -30,6 +34,14 @@ def machine(start: Path) -> Machine:
         runs_here=data_dir is not None and _is_locked(data_dir / _LOCK),
         data_dir=data_dir,
     )
+
+
+def clients(directory: Path) -> tuple[Present, ...]:
+    """The agent CLIs that are installed here; to ask each for its version takes a while."""
+    places = Places.here(os.environ, directory)
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(lambda client: present(client, places), CLIENTS)
+        return tuple(one for one in found if one.program is not None)
 
 
 def settings(

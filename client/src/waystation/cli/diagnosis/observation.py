@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -37,6 +38,7 @@ class Asked:
 
 async def observe(asked: Asked) -> Observed:
     """Look; whatever fails is seen, and nothing is raised for it."""
+    clients = asyncio.create_task(asyncio.to_thread(here.clients, Path.cwd()))
     seen = Observed(
         machine=here.machine(Path.cwd()),
         settings=here.settings(
@@ -45,16 +47,21 @@ async def observe(asked: Asked) -> Observed:
         now=datetime.now(UTC),
     )
     found = seen.settings.configuration
-    if found is None:
-        return seen
-    seen = replace(seen, way=await there.way(found.url))
-    if seen.way is None or seen.way.resolve_error or seen.way.connect_error or seen.way.tls_error:
+    if found is not None:
+        seen = await _with_way(seen, found, sends=asked.sends)
+    return replace(seen, clients=await clients)
+
+
+async def _with_way(seen: Observed, found: Configuration, *, sends: bool) -> Observed:
+    way = await there.way(found.url)
+    seen = replace(seen, way=way)
+    if way.resolve_error or way.connect_error or way.tls_error:
         return seen
     seen = await _with_answerer(seen, found.url)
     if seen.answerer is None or not seen.answerer.is_station:
         return seen
     async with AsyncStation(configuration=found, retrying=Retrying(seconds=0)) as station:
-        return await _with_station(seen, station, found, sends=asked.sends)
+        return await _with_station(seen, station, found, sends=sends)
 
 
 async def _with_answerer(seen: Observed, url: str) -> Observed:

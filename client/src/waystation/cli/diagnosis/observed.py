@@ -8,6 +8,7 @@ from pathlib import Path
 
 from waystation.answers import AgentProfile, Principal, Webhook
 from waystation.configuration import Configuration
+from waystation.connect.present import Present
 from waystation.errors import ProblemError, WaystationError
 
 
@@ -24,8 +25,6 @@ class Machine:
     runs_here: bool
     """Whether a station runs from that checkout's data directory."""
     data_dir: Path | None
-    connected: tuple[tuple[str, str | None], ...] = ()
-    """The agent CLIs that are installed here, and as which agent each is connected."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +107,8 @@ class Observed:
     """All that was seen; what could not be looked at, because of what was seen before, is None."""
 
     machine: Machine
+    clients: tuple[Present, ...] = ()
+    """The agent CLIs that are installed here, each with whom it is connected as."""
     settings: Settings
     way: Way | None = None
     answerer: Answerer | None = None

@@ -82,7 +82,7 @@ def clock(observed: Observed) -> Finding | None:
             "Set the wrong one: `timedatectl set-ntp true` there. Until then deliver_at and tokens"
             " mean another moment.",
         )
-    return fine("clock", "agrees with the station's to the second")
+    return fine("clock", f"agrees with the station's within {_SKEW_SECONDS:.0f} s")
 
 
 def token(observed: Observed) -> Finding | None:

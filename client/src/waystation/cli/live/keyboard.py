@@ -12,6 +12,8 @@ from enum import Enum, auto
 from typing import Final
 
 _READ: Final = 64
+_CHARACTERS: Final = 6
+"""Where a terminal's attributes have the characters that are more than text."""
 
 
 class Key(Enum):
@@ -42,9 +44,17 @@ def keys_at_once() -> Iterator[int]:
     before = termios.tcgetattr(descriptor)
     try:
         tty.setcbreak(descriptor)
+        _without_suspending(descriptor)
         yield descriptor
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _without_suspending(descriptor: int) -> None:
+    """Let Ctrl-Z mean nothing: the shell would come back in the middle of the picture."""
+    attributes = termios.tcgetattr(descriptor)
+    attributes[_CHARACTERS][termios.VSUSP] = bytes([os.fpathconf(descriptor, "PC_VDISABLE")])
+    termios.tcsetattr(descriptor, termios.TCSADRAIN, attributes)
 
 
 def pressed(descriptor: int) -> list[Key]:
