@@ -12,7 +12,12 @@ from typing import Final
 
 from waystation.answers import Delivered
 from waystation.configuration import Configuration
-from waystation.errors import ConfigurationError, WaystationError
+from waystation.errors import (
+    ConfigurationError,
+    UnavailableError,
+    UnreachableError,
+    WaystationError,
+)
 from waystation.mcp.holdings import Holdings
 from waystation.mcp.mailbox import Held, Mailbox
 from waystation.mcp.presence import Presence
@@ -26,6 +31,7 @@ POLL_SECONDS: Final = 5
 
 _RETRY_SECONDS: Final = 5
 _CLOSE_SECONDS: Final = 3
+_PAUSE_SECONDS: Final = 1
 
 Beat = Callable[[float], Awaitable[None]]
 """Told, now and then, for how many seconds nothing has come."""
@@ -97,24 +103,32 @@ class Desk:
 
         Whoever is cancelled meanwhile takes nothing: what comes then is given back.
         """
-        await self.presence.ensure()
         began = time.monotonic()
         while True:
-            passed = time.monotonic() - began
-            taking = asyncio.ensure_future(
-                self._take(wanted, wait_seconds=min(POLL_SECONDS, max(0.0, max_seconds - passed)))
-            )
+            left = max_seconds - (time.monotonic() - began)
             try:
-                taken = await asyncio.shield(taking)
-            except asyncio.CancelledError:
-                self._leave_alone(taking)
-                raise
+                taken = await self._attempt(wanted, wait_seconds=min(POLL_SECONDS, max(0.0, left)))
+            except (UnreachableError, UnavailableError):
+                # A station that restarts is no reason to wake a model.
+                if left <= _PAUSE_SECONDS:
+                    raise
+                taken = []
+                await asyncio.sleep(_PAUSE_SECONDS)
             self.holdings.add(taken)
             passed = time.monotonic() - began
             if taken or passed >= max_seconds:
                 return taken
             if beat is not None:
                 await beat(passed)
+
+    async def _attempt(self, wanted: Wanted, *, wait_seconds: float) -> list[Held]:
+        await self.presence.ensure()
+        taking = asyncio.ensure_future(self._take(wanted, wait_seconds=wait_seconds))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            self._leave_alone(taking)
+            raise
 
     async def _take(self, wanted: Wanted, *, wait_seconds: float) -> list[Held]:
         fetched = await self.mailbox.fetch(
@@ -123,10 +137,10 @@ class Desk:
             kinds=wanted.kinds,
             min_priority=wanted.min_priority,
         )
-        taken = await asyncio.gather(*(self._taken(one) for one in fetched))
+        taken = await asyncio.gather(*(self._hold(one) for one in fetched))
         return [held for held in taken if held is not None]
 
-    async def _taken(self, message: Delivered) -> Held | None:
+    async def _hold(self, message: Delivered) -> Held | None:
         try:
             held = await self.mailbox.take(message)
             if held is None or held.id not in self.told:
@@ -151,7 +165,8 @@ class Desk:
 
     def _leave_alone(self, taking: asyncio.Future[list[Held]]) -> None:
         async def give_back() -> None:
-            await self.holdings.give_back(await taking)
+            with contextlib.suppress(WaystationError):  # nothing was taken
+                await self.holdings.give_back(await taking)
 
         task = asyncio.create_task(give_back())
         self._left_alone.add(task)

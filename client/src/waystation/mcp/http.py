@@ -51,7 +51,8 @@ class Listening:
     def at(cls, address: str, **options: Any) -> Self:  # noqa: ANN401 - the fields of the class
         """Listen at `[host:]port`. Raises `ConfigurationError`."""
         host, _, port = address.rpartition(":")
-        if not port.isdecimal() or int(port) not in _PORTS:
+        is_bare_ipv6 = ":" in host and not host.startswith("[")
+        if is_bare_ipv6 or not port.isdecimal() or int(port) not in _PORTS:
             raise ConfigurationError(f"{address} is no [HOST:]PORT, such as {LOOPBACK}:8765.")
         return cls(host=host.strip("[]") or LOOPBACK, port=int(port), **options)
 

@@ -23,28 +23,34 @@ class Presence:
     def __init__(self, station: AsyncStation, agent_id: str) -> None:
         self._station = station
         self._agent_id = agent_id
-        self._meta: dict[str, Any] = {}
-        self._registered = asyncio.Event()
+        self._client: dict[str, str] | None = None
+        self._said: tuple[dict[str, str] | None] | None = None
+        """With which client it is registered; None where it is not."""
         self._registering = asyncio.Lock()
 
     async def ensure(self) -> None:
         """Be registered. Raises what keeps it from that."""
         async with self._registering:
-            if self._registered.is_set():
+            client = self._client
+            if self._said == (client,):
                 return
             about: Profile = {"transport": "mcp"}
-            if self._meta:
-                about["meta"] = self._meta
+            if client:
+                about["meta"] = await self._meta() | {"client": client}
             await self._station.agents.register(self._agent_id, **about)
-            self._registered.set()
+            self._said = (client,)
 
-    async def introduce(self, client: dict[str, Any]) -> None:
-        """Say which program the model works in."""
-        if self._meta.get("client") == client:
-            return
-        self._meta = {"client": client}
-        self._registered.clear()
-        await self.ensure()
+    async def _meta(self) -> dict[str, Any]:
+        """What is known already: to say one thing more must not strike the rest."""
+        try:
+            return (await self._station.agents.get(self._agent_id)).meta
+        except UnknownAgentError:
+            return {}
+
+    def introduce(self, name: str, version: str) -> None:
+        """Say in which program the model works; of several clients the first counts."""
+        if self._client is None:
+            self._client = {"name": name, "version": version}
 
     async def stay(self) -> None:
         """Register, again and again until it works, then give signs of life, for ever."""
@@ -54,7 +60,7 @@ class Presence:
                 await self.ensure()
                 await self._station.agents.heartbeat(self._agent_id)
             except UnknownAgentError:
-                self._registered.clear()
+                self._said = None
                 pause = _FIRST_PAUSE_SECONDS
             except WaystationError as error:
                 _log.warning("%s is not present at the station: %s", self._agent_id, error)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import NotificationOptions, Server
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.exceptions import MCPError
-from mcp.shared.subscriptions import ToolsListChanged
 
 from waystation.errors import NotFoundError, WaystationError
 from waystation.mcp import resources
+from waystation.mcp.changes import Changes, Context
 from waystation.mcp.desk import Desk
 from waystation.mcp.prompts import AGENT, PROMPTS
 from waystation.mcp.shelf import ToolShelf
@@ -33,20 +32,19 @@ INSTRUCTIONS: Final = (
 _AGENTS_LOOKED_AT: Final = 1000
 _COMPLETIONS: Final = 100  # as the specification has it
 
-Context = ServerRequestContext[Desk, Any]
-
 
 class BusServer(Server[Desk]):
     """The MCP server of one agent; any number of clients may share it."""
 
     def __init__(self, desk: Desk) -> None:
-        self._changes = InMemorySubscriptionBus()
+        self._changes = Changes(desk)
         self._shelf = ToolShelf()
 
         @contextlib.asynccontextmanager
         async def lifespan(_: Server[Desk]) -> AsyncIterator[Desk]:
             async with desk.open():
                 yield desk
+                self._changes.close()
 
         super().__init__(
             "waystation",
@@ -62,7 +60,9 @@ class BusServer(Server[Desk]):
             on_list_prompts=_list_prompts,
             on_get_prompt=_get_prompt,
             on_completion=_complete,
-            on_subscriptions_listen=ListenHandler(self._changes),
+            on_subscribe_resource=self._changes.subscribe,
+            on_unsubscribe_resource=self._changes.unsubscribe,
+            on_subscriptions_listen=self._changes.listen,
         )
 
     def get_capabilities(
@@ -101,16 +101,15 @@ class BusServer(Server[Desk]):
         return await tool.call(visit, params.arguments or {})
 
     def _visit(self, context: Context) -> Visit:
-        async def tools_changed() -> None:
-            # Clients of either age of the protocol hear of it in their own way.
-            await self._changes.publish(ToolsListChanged())
-            await context.session.send_tool_list_changed()
-
+        desk = context.lifespan_context
+        if context.session.client_params is not None:
+            client = context.session.client_params.client_info
+            desk.presence.introduce(client.name, client.version)
         return Visit(
-            desk=context.lifespan_context,
+            desk=desk,
             progress=context.session.report_progress,
             shelf=self._shelf,
-            tools_changed=tools_changed,
+            tools_changed=functools.partial(self._changes.tools_changed, context.session),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -30,8 +31,9 @@ async def serve_stdio(desk: Desk) -> None:
     """Serve one client over stdin and stdout, until it closes them or ends this process."""
     leaving = _Leaving(desk)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, leaving.begin)
+    with contextlib.suppress(NotImplementedError):  # on Windows: there is no SIGTERM to heed
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, leaving.begin)
     server = BusServer(desk)
     async with stdio_server() as (incoming, outgoing):
         await server.run(incoming, outgoing, server.create_initialization_options())

@@ -109,17 +109,19 @@ class Tool:
 
     async def call(self, visit: Visit, arguments: Mapping[str, Any]) -> types.CallToolResult:
         """Run it; whatever goes wrong is an answer, too."""
+        text, is_error = await self._told(visit, arguments)
+        return said("\n".join([text, *visit.desk.holdings.losses()]), is_error=is_error)
+
+    async def _told(self, visit: Visit, arguments: Mapping[str, Any]) -> tuple[str, bool]:
         try:
-            text = await self.run(visit, arguments)
+            return await self.run(visit, arguments), False
         except UnreachableError as error:
-            return said(f"{error} {_UNREACHABLE}", is_error=True)
+            return f"{error} {_UNREACHABLE}", True
         except WaystationError as error:
-            return said(str(error), is_error=True)
+            return str(error), True
         except Exception:  # noqa: BLE001 - the edge: a model can do nothing with a traceback
             _log.exception("%s failed", self.name)
-            return said(_NOT_TOLD, is_error=True)
-        losses = visit.desk.holdings.losses()
-        return said("\n".join([text, *losses]))
+            return _NOT_TOLD, True
 
     async def run(self, visit: Visit, arguments: Mapping[str, Any]) -> str:
         """Check the arguments, all of them, and run it. Raises `RefusedError`."""
