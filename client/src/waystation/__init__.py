@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from waystation.version import __version__
 
 if TYPE_CHECKING:
-    from waystation.agent import Agent, AsyncAgent
+    from waystation.agent import Agent
+    from waystation.async_agent import AsyncAgent
     from waystation.errors import (
         ProblemError,
         TicketTimeoutError,
@@ -40,7 +41,7 @@ __all__ = [
 # The names are loaded when they are asked for: a hook or `--help` need not wait for an HTTP client.
 _HOMES: Final = {
     "Agent": "waystation.agent",
-    "AsyncAgent": "waystation.agent",
+    "AsyncAgent": "waystation.async_agent",
     "AsyncMessage": "waystation.message",
     "AsyncStation": "waystation.station",
     "Message": "waystation.message",

@@ -22,7 +22,6 @@ _ROUND_SECONDS: Final = 30.0
 """How long one call waits for a message; the next one goes on waiting."""
 _LEFT_SECONDS: Final = 0.25
 """A loop may have been left by an exception, which the agent's context is about to see."""
-_GIVEN_BACK_AT_ONCE: Final = 20
 _TAKEN: Final = (ClaimHeldError, ClaimDoneError, NotClaimableError)
 
 _log = logging.getLogger(__name__)
@@ -33,6 +32,9 @@ class Source(Protocol):
 
     async def more(self, at_most: int, wait_seconds: float) -> Sequence[AsyncMessage]:
         """More messages, leased; none, where none came in time."""
+
+    async def give_back(self, messages: Sequence[AsyncMessage], reason: str) -> None:
+        """Let messages that were not begun come again."""
 
     async def close(self) -> None:
         """There is no more to come; what was not finished has been given back."""
@@ -137,16 +139,23 @@ class Consumption:
         """Somebody else sees to the end of this message."""
         self._held.pop(message.id, None)
 
-    def drain(self) -> None:
-        """End after the current message. On the loop's thread; returns at once."""
+    def drain(self, soon: Callable[[Callable[[], object]], object]) -> None:
+        """End after the current message; returns at once.
+
+        `soon` has something called on the event loop's thread, as is to be done from any other.
+        """
         self.draining = True
+        soon(self._stop_fetching)
+
+    def _stop_fetching(self) -> None:
         if self._fetching is not None:
             self._fetching.cancel()
 
     def fail(self, error: Exception) -> None:
         """End after the current message, by raising this."""
         self._failure = self._failure or error
-        self.drain()
+        self.draining = True
+        self._stop_fetching()
 
     def leave(self) -> None:
         """The loop over it was left; if nobody says with what error, all is given back."""
@@ -272,20 +281,10 @@ class Consumption:
             " call its ack() before leaving the loop, or have the loop end by limit=.",
             message.id,
         )
-        await _given_back(message, "the loop was left in the middle of it")
+        await message.part("the loop was left in the middle of it")
 
     async def _give_back_rest(self) -> None:
         rest = [message for message in self._held.values() if not message.is_over]
         self._held.clear()
         self._ready.clear()
-        for start in range(0, len(rest), _GIVEN_BACK_AT_ONCE):
-            some = rest[start : start + _GIVEN_BACK_AT_ONCE]
-            await asyncio.gather(*(_given_back(one, "it was not begun") for one in some))
-
-
-async def _given_back(message: AsyncMessage, reason: str) -> None:
-    await message.let_be()
-    try:
-        await message.give_back(reason)
-    except WaystationError as error:
-        _log.warning("%s could not be given back; it comes again by itself: %s", message.id, error)
+        await self._source.give_back(rest, "it was not begun")

@@ -21,18 +21,16 @@ class _Sigterm:
 
     def __init__(self) -> None:
         self._drains: dict[object, Drain] = {}
-        self._is_set = False
 
     def watch(self, loop: object, drain: Drain) -> None:
         """Have `drain` called; `loop` is what it is known by."""
         if threading.current_thread() is not threading.main_thread():
             return
-        if not self._is_set:
-            if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-                return
-            signal.signal(signal.SIGTERM, self._handle)
-            self._is_set = True
-        self._drains[loop] = drain
+        current = signal.getsignal(signal.SIGTERM)
+        if current not in (signal.SIG_DFL, self._handle):
+            return
+        self._drains[loop] = drain  # before the handler is there, which may be called at once
+        signal.signal(signal.SIGTERM, self._handle)
 
     def forget(self, loop: object) -> None:
         """The loop has ended."""
@@ -49,10 +47,8 @@ class _Sigterm:
             drain()
 
     def _put_back(self) -> None:
-        if self._is_set:
-            self._is_set = False
-            if signal.getsignal(signal.SIGTERM) == self._handle:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGTERM) == self._handle:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 sigterm = _Sigterm()

@@ -8,7 +8,7 @@ import functools
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from waystation.answers import Delivered
 from waystation.blocking import portal
@@ -17,6 +17,8 @@ from waystation.draining import sigterm
 from waystation.errors import StaleLeaseError
 from waystation.holding import HttpHolder
 from waystation.message import AsyncMessage, Message
+
+_GIVEN_BACK_AT_ONCE: Final = 20
 
 
 class Polling:
@@ -63,6 +65,12 @@ class Polling:
             await self._holder.ack(one.id, one.lease.token)
         return True
 
+    async def give_back(self, messages: Sequence[AsyncMessage], reason: str) -> None:
+        """Let messages that were not begun come again."""
+        for start in range(0, len(messages), _GIVEN_BACK_AT_ONCE):
+            some = messages[start : start + _GIVEN_BACK_AT_ONCE]
+            await asyncio.gather(*(message.part(reason) for message in some))
+
     async def close(self) -> None:
         """Nothing is open between two polls."""
 
@@ -86,8 +94,10 @@ class AsyncInbox:
         consumption = self._consumption
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-            drain = functools.partial(self._loop.call_soon_threadsafe, consumption.drain)
-            sigterm.watch(consumption, drain)
+            soon = self._loop.call_soon_threadsafe
+            sigterm.watch(consumption, functools.partial(consumption.drain, soon))
+        while self._buffer and self._buffer[0].is_over:  # lost before it was begun
+            self._buffer.popleft()
         if self._buffer and not consumption.draining:
             if consumption.current is not None:
                 consumption.finish_soon(consumption.current)
@@ -140,7 +150,9 @@ class Inbox:
         consumption = self._consumption
         if not self._begun:
             self._begun = True
-            sigterm.watch(consumption, functools.partial(portal().soon, consumption.drain))
+            sigterm.watch(consumption, functools.partial(consumption.drain, portal().soon))
+        while self._buffer and self._buffer[0].is_over:  # lost before it was begun
+            self._buffer.popleft()
         if self._buffer and not consumption.draining:
             if consumption.current is not None:
                 portal().soon(functools.partial(consumption.finish_soon, consumption.current))

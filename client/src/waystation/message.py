@@ -52,15 +52,22 @@ class AsyncMessage(Contents):
     """
 
     def __init__(
-        self, delivered: Delivered, holder: Holder, *, lease_seconds: float, leased_at: float
+        self,
+        delivered: Delivered,
+        holder: Holder,
+        *,
+        lease_seconds: float,
+        leased_at: float,
+        extend_by: float | None = None,
     ) -> None:
-        """`leased_at` is a time of the event loop."""
+        """`leased_at` is a time of the event loop; `extend_by` the seconds of each extension."""
         self.finished = False
         self.lost = False
         self._delivered = delivered
         self._holder = holder
         self._lease = delivered.lease
         self._lease_seconds = lease_seconds
+        self._extend_by = extend_by or lease_seconds
         self._leased_at = leased_at
         self._is_claimed = False
         self._upkeep = Upkeep(self._keep_on)
@@ -165,7 +172,7 @@ class AsyncMessage(Contents):
 
         Raises `StaleLeaseError` when it is over.
         """
-        lasts = seconds or self._lease_seconds
+        lasts = seconds or self._extend_by
         prolong = self._holder.renew if self._is_claimed else self._holder.extend
         asked_at = asyncio.get_running_loop().time()
         with self._noticing_loss():
@@ -178,7 +185,7 @@ class AsyncMessage(Contents):
 
         Raises `ClaimHeldError`, `ClaimDoneError`, `NotClaimableError`.
         """
-        lasts = seconds or self._lease_seconds
+        lasts = seconds or self._extend_by
         asked_at = asyncio.get_running_loop().time()
         try:
             claimed = await self._holder.claim(self.id, lasts)
@@ -201,6 +208,19 @@ class AsyncMessage(Contents):
 
     async def let_be(self) -> None:
         """Extend its lease no more."""
+        self._upkeep.stop()
+
+    async def part(self, reason: str) -> None:
+        """Give it back on the way out: if that fails, it comes again when its lease is over."""
+        self._upkeep.stop()
+        try:
+            await self.give_back(reason)
+        except WaystationError as error:
+            _log.warning("%s could not be given back; it comes again: %s", self.id, error)
+
+    async def lose(self) -> None:
+        """It went back to the inbox without being asked for, as with a connection that ends."""
+        self.lost = True
         self._upkeep.stop()
 
     async def __aenter__(self) -> Self:

@@ -52,8 +52,8 @@ class Receiving(Choice, total=False):
     wait_seconds: float
 
 
-class Looping(Choice, total=False):
-    """Which messages, and when to end: after `limit`, or when none came for `idle_seconds`.
+class Ending(TypedDict, total=False):
+    """When a loop ends: after `limit`, or when none came for `idle_seconds`.
 
     `prefetch` is how many may be leased at once (1): more spares trips to the station, and keeps
     messages from other processes of the agent until their turn comes.
@@ -62,3 +62,17 @@ class Looping(Choice, total=False):
     limit: int | None
     idle_seconds: float | None
     prefetch: int
+
+
+class Looping(Choice, Ending, total=False):
+    """Which messages a loop takes, and when it ends."""
+
+
+class Pushed(Ending, total=False):
+    """When a loop over pushed messages ends.
+
+    Each lease is extended by `lease_seconds` (60) at a time; `claim` as with an inbox.
+    """
+
+    lease_seconds: float
+    claim: bool
