@@ -46,8 +46,6 @@ def claude(model: ModelApi, desk: Desk) -> Cli:
             "ANTHROPIC_API_KEY": "none",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "DISABLE_AUTOUPDATER": "1",
-            # Else the model is asked for the first time while the server starts.
-            "MCP_CONNECTION_NONBLOCKING": "0",
         },
         look=("claude", "mcp", "get", "waystation"),
         seen="✔ Connected",
