@@ -89,12 +89,12 @@ def test_a_waiting_message_is_mentioned_once_and_holds_the_end_back_once(
     assert said["hookEventName"] == "UserPromptSubmit"
     assert said["additionalContext"] == (
         f"Waystation: 1 message waits for you (from {alice.id}, priority high)."
-        " Call bus_inbox when the work at hand allows."
+        " Take it with bus_wait when the work at hand allows."
     )
     assert json.loads(stops[0]) == {
         "decision": "block",
         "reason": f"Waystation: 1 message waits for you (from {alice.id}, priority high)."
-        " Call bus_inbox before you stop.",
+        " Take it with bus_wait before you stop.",
     }
     assert (prompts[1], stops[1]) == ("", "")
 

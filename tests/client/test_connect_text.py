@@ -1,6 +1,8 @@
 """Files of other programs are changed in our part alone, and to the letter back again."""
 
+import contextlib
 import json
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -9,9 +11,11 @@ import tomlkit
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from waystation.connect import plan
 from waystation.connect.client import Connection, Places, Scope
 from waystation.connect.documents import Json, Toml, UnchangeableError, UnreadableError, found
 from waystation.connect.json_tree import Dialect
+from waystation.connect.ledger import Ledger
 from waystation.connect.parts import disconnected
 from waystation.connect.registry import BY_NAME
 from waystation.connect.targets import SharedFile
@@ -273,6 +277,27 @@ def test_any_json_keeps_what_it_says_and_comes_back(
     assert notation.read(undone) == value
     if dialect is not Dialect.STRICT:
         assert undone.count("// a, } note") == before.count("// a, } note")
+
+
+@given(st.data(), st.dictionaries(_keys, _values, max_size=4), st.sampled_from(CASES))
+@settings(max_examples=100, deadline=None)
+def test_what_was_written_and_taken_back_is_the_file_to_the_letter(
+    data: st.DataObject, value: dict[str, object], case: tuple[str, int, Dialect]
+) -> None:
+    client, file, dialect = case
+    before = data.draw(written(value, comments=dialect is not Dialect.STRICT)).encode()
+    with tempfile.TemporaryDirectory() as home:
+        places = Places(home=Path(home), project=Path(home), environ={})
+        targets = [BY_NAME[client].targets(ALICE, Scope.USER, places)[file]]
+        path, ledger = targets[0].path, Ledger(Path(home) / "state")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(before)
+
+        with contextlib.suppress(plan.ConnectError):
+            plan.write(plan.connecting(targets, ledger), ledger)
+            plan.write(plan.disconnecting(targets, ledger), ledger)
+
+        assert path.read_bytes() == before
 
 
 _bare = st.text("abcdefg_-", min_size=1, max_size=5)

@@ -54,6 +54,8 @@ class Claude:
             "args": connection.server_arguments,
             "env": dict(connection.settings),
             "timeout": LONGEST_CALL_SECONDS * 1000,
+            # A model that has to search for our tools first does not look into its inbox.
+            "alwaysLoad": True,
         }
         server = SharedFile(
             path=servers, notation=_NOTATION, parts=(Member(path=_ENTRY, value=entry),)

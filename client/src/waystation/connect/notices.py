@@ -79,11 +79,9 @@ def _sentence(event: Event, waiting: Sequence[Waiting]) -> str:
     priority = max((one.priority for one in waiting), key=_number)
     urgency = f", priority {priority}" if _number(priority) > _NUMBERS["normal"] else ""
     count = "1 message waits" if len(waiting) == 1 else f"{len(waiting)} messages wait"
-    advice = (
-        "Call bus_inbox before you stop."
-        if event is Event.STOP
-        else "Call bus_inbox when the work at hand allows."
-    )
+    them = "it" if len(waiting) == 1 else "them"
+    when = "before you stop" if event is Event.STOP else "when the work at hand allows"
+    advice = f"Take {them} with bus_wait {when}."
     return f"Waystation: {count} for you (from {names}{urgency}). {advice}"
 
 
