@@ -44,6 +44,7 @@ class Page:
         self._name = re.compile(rf"(?<![A-Za-z0-9_])({_NAMES})(?![A-Za-z0-9])")
         self._own_name = re.compile(rf"(?<![A-Za-z0-9])({_NAMES}){suffix}")
         self._terminals: dict[str, Shell] = {}
+        self._occupied: set[Shell] = set()
         self._running: list[tuple[Block, Command, Path]] = []
         self._printed = ""
 
@@ -95,6 +96,7 @@ class Page:
     def _console(self, block: Block, command: Command) -> None:
         shell = self._terminal(block)
         if block.is_left_running:
+            self._occupied.add(shell)
             output = shell.start(self._own(command.text))
             self._running.append((block, command, output))
             lines = int(block.option("running") or 0)
@@ -112,10 +114,12 @@ class Page:
         assert status == 0 or "$ echo $?" in block.text, f"{block}: exit {status}\n{self._printed}"
 
     def _succeed(self, block: Block, command: str) -> None:
+        shell = self._terminal(block)
         if block.is_left_running:
-            self._terminal(block).start(self._own(command))
+            self._occupied.add(shell)
+            shell.start(self._own(command))
             return
-        status, printed = self._terminal(block).run(self._own(command))
+        status, printed = shell.run(self._own(command))
         self._printed = self._shown(printed)
         assert (status != 0) is ("refused" in block.words), (
             f"{block}: exit {status}\n{self._printed}"
@@ -127,7 +131,9 @@ class Page:
             notes = self._notes / name
             notes.mkdir(parents=True)
             self._terminals[name] = Shell(self._directory, notes, self._environ())
-        return self._terminals[name]
+        shell = self._terminals[name]
+        assert shell not in self._occupied, f"{block}: something is left running in this terminal"
+        return shell
 
     def _environ(self) -> dict[str, str]:
         """What somebody has who has just installed the client, and nothing of our own."""
