@@ -76,9 +76,9 @@ def test_an_argument_comes_before_the_environment(configure: Configure) -> None:
 
 
 def test_each_thing_comes_from_where_it_is_said(configure: Configure) -> None:
-    found = configure(HOME, {"agent": "of-arg"}, url="http://env:1")
+    found = configure(HOME, {"agent": "of-arg"}, token="token-of-env")
 
-    assert (found.url, found.agent, found.token) == ("http://env:1", "of-arg", "token-of-profile")
+    assert (found.url, found.agent, found.token) == ("http://profile:1", "of-arg", "token-of-env")
 
 
 def test_a_variable_that_is_empty_says_nothing(configure: Configure) -> None:
@@ -104,6 +104,14 @@ def test_a_token_is_read_from_the_file_that_is_named(configure: Configure, tmp_p
     assert configure(text).token == "from-profile-file"
     assert configure(text, token_file=f"{tmp_path}/env.key").token == "from-env-file"
     assert configure(text, token="said", token_file=f"{tmp_path}/env.key").token == "said"
+
+
+def test_the_token_of_a_profile_is_for_its_station_alone(configure: Configure) -> None:
+    elsewhere = configure(HOME, url="http://another:1")
+    written_otherwise = configure(HOME, url="http://profile:1/")
+
+    assert (elsewhere.agent, elsewhere.token) == ("of-profile", None)
+    assert written_otherwise.token == "token-of-profile"
 
 
 def test_a_token_is_not_shown(configure: Configure) -> None:

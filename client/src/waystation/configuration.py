@@ -62,6 +62,8 @@ def configured(
 ) -> Configuration:
     """What holds: an argument before the environment before the profile.
 
+    A profile's token is for the station of the profile: to another it is not sent.
+
     Raises:
         ConfigurationError: the file is broken, the profile unknown, a token's file not readable,
             or the URL not one.
@@ -75,6 +77,8 @@ def configured(
         (of_profile, chosen.get("url")),
         ("the default", DEFAULT_URL),
     )
+    station = _checked(found_url or DEFAULT_URL)
+    keys = chosen if station == _checked(chosen.get("url") or DEFAULT_URL) else {}
     found_agent, agent_origin = _first(
         ("an argument", agent),
         ("WAYSTATION_AGENT", environ.get("WAYSTATION_AGENT")),
@@ -84,11 +88,11 @@ def configured(
         ("an argument", token, token_file, None),
         ("WAYSTATION_TOKEN", environ.get("WAYSTATION_TOKEN"), None, None),
         ("WAYSTATION_TOKEN_FILE", None, environ.get("WAYSTATION_TOKEN_FILE"), None),
-        (of_profile, chosen.get("token"), chosen.get("token_file"), path),
+        (of_profile, keys.get("token"), keys.get("token_file"), path),
     )
     origins = {"url": url_origin, "agent": agent_origin, "token": token_origin}
     return Configuration(
-        url=_checked(found_url or DEFAULT_URL),
+        url=station,
         agent=found_agent,
         token=found_token,
         profile=name,
