@@ -121,7 +121,10 @@ def test_where_no_station_is_the_command_says_so(nowhere: str) -> None:
 def test_who_is_not_named_is_told_how(waystation: CommandLine) -> None:
     refused = waystation("send", "bob", "hello")
 
-    assert refused.exit_code == 2
+    in_json = waystation("--json", "send", "bob", "hello", "--colour", "red")
+
+    assert refused.exit_code == in_json.exit_code == 2
+    assert in_json.problem["code"] == "usage"
     assert "--as" in refused.stderr
     assert "WAYSTATION_AGENT" in refused.stderr
 

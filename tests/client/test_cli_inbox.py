@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.command_line import CommandLine, Ended
+from tests.client.command_line import WAYSTATION, CommandLine, Ended
 from tests.client.conftest import MakeName
 from tests.process.stations import Station
 from tests.waiting import until
@@ -204,6 +204,37 @@ def test_what_a_command_prints_is_the_answer(
 
     assert ended.exit_code == 0
     assert (answered[0].exit_code, answered[0].stdout) == (0, "PING\n")
+
+
+def test_an_answer_that_is_refused_gives_the_question_back_and_the_rest_goes_on(
+    waystation: CommandLine, bob: str
+) -> None:
+    asked = send(waystation, bob, "well?", "--expects-reply")
+    said = send(waystation, bob, "hello")
+
+    ended = waystation("inbox", "--as", bob, "--exec", "true", "--reply")
+
+    assert ended.exit_code == 1
+    assert "the answer was refused" in ended.stderr
+    assert (status_of(waystation, asked), status_of(waystation, said)) == (
+        "waiting",
+        "acknowledged",
+    )
+
+
+def test_what_a_command_gives_back_itself_is_left_at_that_and_the_rest_goes_on(
+    waystation: CommandLine, bob: str
+) -> None:
+    ids = [send(waystation, bob, text) for text in ("not now", "hello")]
+    nack = (
+        f'grep -q hello || {WAYSTATION} --url {waystation.url} nack "$WAYSTATION_MESSAGE_ID"'
+        ' --token "$WAYSTATION_MESSAGE_LEASE_TOKEN" --delay 1h'
+    )
+
+    ended = waystation("inbox", "--as", bob, "--exec", nack)
+
+    assert ended.exit_code == 1
+    assert [status_of(waystation, one) for one in ids] == ["waiting", "acknowledged"]
 
 
 def test_a_question_that_nobody_answers_in_time_is_over(waystation: CommandLine, bob: str) -> None:

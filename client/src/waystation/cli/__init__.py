@@ -125,6 +125,10 @@ class _FailuresTold(AbstractContextManager[None]):
         as_json = self._ctx.ensure_object(Options).as_json
         if isinstance(error, Failure):
             error.as_json = as_json
+        elif isinstance(error, click.UsageError) and as_json:
+            wrong = Failure(error.format_message(), exit_code=ExitCode.USAGE, code="usage")
+            wrong.as_json = True
+            raise wrong from error
         elif isinstance(error, WaystationError):
             failure = StationFailure(error)
             failure.as_json = as_json

@@ -16,10 +16,16 @@ from waystation.cli.exit_codes import ExitCode
 from waystation.cli.failures import Failure, advising
 from waystation.cli.incoming import show_taken, show_waiting
 from waystation.cli.options import Command
-from waystation.errors import UnknownAgentError
+from waystation.errors import (
+    InvalidError,
+    MessageNotFoundError,
+    StaleLeaseError,
+    UnknownAgentError,
+)
 from waystation.message import LEASE_SECONDS, Message
 
 _RETRY_SECONDS: Final = 60.0
+_NO_LONGER_HELD: Final = (StaleLeaseError, MessageNotFoundError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,8 +169,19 @@ def _execute(
                     return
         finally:
             execution.end()
-        failed += ended.verdict is not Verdict.DONE
-        _finish(message, ended, retry_seconds)
+        try:
+            _finish(message, ended, retry_seconds)
+        except _NO_LONGER_HELD:
+            invocation.output.note(
+                f"{message.id} was given back, or lost, before its command ended."
+            )
+            failed += 1
+        except InvalidError as error:  # an answer that is empty, or too long
+            invocation.output.complain(f"{message.id}: the answer was refused: {error}")
+            message.nack(f"The answer was refused: {error}")
+            failed += 1
+        else:
+            failed += ended.verdict is not Verdict.DONE
 
     _loop(invocation, taking, handle)
     if failed and taking.idle_seconds is not None:
