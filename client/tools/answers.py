@@ -24,6 +24,7 @@ _HEADER: Final = '''\
 Generated from its OpenAPI document (client/tools/answers.py); don't edit.
 """
 '''
+_STRUCT: Final = "kw_only=True, frozen=True, omit_defaults=True"
 _IMPORTS: Final = "import msgspec\nfrom msgspec import Struct"
 _CHECKS: Final = (
     *("minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"),
@@ -61,7 +62,7 @@ def main() -> None:
 def _tidied(module: str) -> str:
     """Frozen structs, None for what is left out, docstrings on a line."""
     module = module[module.index("\nfrom __future__") :]
-    module = module.replace("Struct, kw_only=True)", "Struct, kw_only=True, frozen=True)")
+    module = module.replace("Struct, kw_only=True)", f"Struct, {_STRUCT})")
     module = module.replace(" | None | UnsetType = ", " | None = ").replace("UNSET", "None")
     module = module.replace("from msgspec import None, Struct, UnsetType, field", _IMPORTS)
     module = module.replace(" = field(", " = msgspec.field(")

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 
-class Accepted(Struct, kw_only=True, frozen=True):
+class Accepted(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What a sender gets whose message is on disk."""
 
     accepted_at: datetime
@@ -22,7 +22,7 @@ class Accepted(Struct, kw_only=True, frozen=True):
     thread_id: str
 
 
-class AgentProfile(Struct, kw_only=True, frozen=True):
+class AgentProfile(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A registered agent; `status` is its presence, `reported_status` what it says of itself."""
 
     capabilities: list[str]
@@ -47,7 +47,7 @@ class AgentProfile(Struct, kw_only=True, frozen=True):
     transport: str
 
 
-class Agents(Struct, kw_only=True, frozen=True):
+class Agents(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of agents."""
 
     agents: list[AgentProfile]
@@ -59,14 +59,14 @@ class Agents(Struct, kw_only=True, frozen=True):
         return self.agents
 
 
-class Ages(Struct, kw_only=True, frozen=True):
+class Ages(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """How long the oldest message waits to be routed (accepted) and to be leased (queued)."""
 
     accepted: float | None
     queued: float | None
 
 
-class Alert(Struct, kw_only=True, frozen=True):
+class Alert(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """An alert that stands."""
 
     alert: str
@@ -76,13 +76,13 @@ class Alert(Struct, kw_only=True, frozen=True):
     value: float
 
 
-class Alive(Struct, kw_only=True, frozen=True):
+class Alive(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The process answers."""
 
     status: str
 
 
-class Attempt(Struct, kw_only=True, frozen=True):
+class Attempt(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """How one attempt ended."""
 
     ended_at: datetime
@@ -91,7 +91,7 @@ class Attempt(Struct, kw_only=True, frozen=True):
     reason: str
 
 
-class Breaker(Struct, kw_only=True, frozen=True):
+class Breaker(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """Whether an endpoint is tried: closed, open (until `retry_at`), half_open (one attempt)."""
 
     failures: int
@@ -99,7 +99,7 @@ class Breaker(Struct, kw_only=True, frozen=True):
     state: str
 
 
-class Channel(Struct, kw_only=True, frozen=True):
+class Channel(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A channel; without an owner, since that one was deleted, operators manage it."""
 
     created_at: datetime
@@ -110,7 +110,7 @@ class Channel(Struct, kw_only=True, frozen=True):
     topic: str | None
 
 
-class Channels(Struct, kw_only=True, frozen=True):
+class Channels(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of channels; the cursor is null at the end."""
 
     channels: list[Channel]
@@ -122,7 +122,7 @@ class Channels(Struct, kw_only=True, frozen=True):
         return self.channels
 
 
-class Claim(Struct, kw_only=True, frozen=True):
+class Claim(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """Who has claimed a message: `open`, `claimed` until a time, or `done`."""
 
     agent_id: str | None
@@ -131,7 +131,7 @@ class Claim(Struct, kw_only=True, frozen=True):
     status: str
 
 
-class Closed(Struct, kw_only=True, frozen=True):
+class Closed(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A dead letter that was dealt with."""
 
     id: str
@@ -139,7 +139,7 @@ class Closed(Struct, kw_only=True, frozen=True):
     message_id: str | None = None
 
 
-class Condition(Struct, kw_only=True, frozen=True):
+class Condition(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """Something beyond its threshold."""
 
     alert: str
@@ -148,7 +148,7 @@ class Condition(Struct, kw_only=True, frozen=True):
     value: float
 
 
-class DirectConversation(Struct, kw_only=True, frozen=True):
+class DirectConversation(Struct, kw_only=True, frozen=True, omit_defaults=True):
     channel: str
     last_message_at: datetime
     last_message_id: str
@@ -157,7 +157,7 @@ class DirectConversation(Struct, kw_only=True, frozen=True):
     with_: str = msgspec.field(name='with')
 
 
-class DirectConversations(Struct, kw_only=True, frozen=True):
+class DirectConversations(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of direct conversations; the cursor is null at the end."""
 
     conversations: list[DirectConversation]
@@ -169,7 +169,7 @@ class DirectConversations(Struct, kw_only=True, frozen=True):
         return self.conversations
 
 
-class Discovered(Struct, kw_only=True, frozen=True):
+class Discovered(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """An agent that was found in a directory; its role becomes its label."""
 
     branch: str | None
@@ -183,14 +183,14 @@ class Discovered(Struct, kw_only=True, frozen=True):
     tags: list[str]
 
 
-class Enrolled(Struct, kw_only=True, frozen=True):
+class Enrolled(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A registered agent; a newcomer that had no key gets its own, this once."""
 
     agent: AgentProfile
     api_key: str | None = None
 
 
-class EventItem(Struct, kw_only=True, frozen=True):
+class EventItem(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What made the move: a message, a recipient's copy of one, an agent, or something else."""
 
     agent_id: str | None = None
@@ -198,7 +198,7 @@ class EventItem(Struct, kw_only=True, frozen=True):
     message_id: str | None = None
 
 
-class InboxDepth(Struct, kw_only=True, frozen=True):
+class InboxDepth(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """How much stands in one inbox."""
 
     agent_id: str
@@ -210,7 +210,7 @@ class InboxDepth(Struct, kw_only=True, frozen=True):
     waiting: int
 
 
-class Invitation(Struct, kw_only=True, frozen=True):
+class Invitation(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """An invitation without its token."""
 
     created_at: datetime
@@ -224,7 +224,7 @@ class Invitation(Struct, kw_only=True, frozen=True):
     uses: int
 
 
-class Invitations(Struct, kw_only=True, frozen=True):
+class Invitations(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of invitations; the cursor is null at the end."""
 
     cursor: str | None
@@ -236,7 +236,7 @@ class Invitations(Struct, kw_only=True, frozen=True):
         return self.invitations
 
 
-class Invited(Struct, kw_only=True, frozen=True):
+class Invited(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """An invitation and its token: the only time that it is shown."""
 
     created_at: datetime
@@ -251,7 +251,7 @@ class Invited(Struct, kw_only=True, frozen=True):
     uses: int
 
 
-class IssuedKey(Struct, kw_only=True, frozen=True):
+class IssuedKey(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A key and its token: the only time that it is shown."""
 
     created_at: datetime
@@ -267,7 +267,7 @@ class IssuedKey(Struct, kw_only=True, frozen=True):
     token: str
 
 
-class Key(Struct, kw_only=True, frozen=True):
+class Key(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A key without its secret, which nobody can be shown again."""
 
     created_at: datetime
@@ -282,7 +282,7 @@ class Key(Struct, kw_only=True, frozen=True):
     status: str
 
 
-class Keys(Struct, kw_only=True, frozen=True):
+class Keys(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of keys; the cursor is null at the end."""
 
     cursor: str | None
@@ -294,7 +294,7 @@ class Keys(Struct, kw_only=True, frozen=True):
         return self.keys
 
 
-class Latency(Struct, kw_only=True, frozen=True):
+class Latency(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """From acceptance to the first delivery, in ms."""
 
     average: float | None
@@ -305,20 +305,20 @@ class Latency(Struct, kw_only=True, frozen=True):
     p99: float | None
 
 
-class Lease(Struct, kw_only=True, frozen=True):
+class Lease(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The right to finish a delivery, fenced by its token."""
 
     expires_at: datetime
     token: str
 
 
-class Member(Struct, kw_only=True, frozen=True):
+class Member(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A member of a channel."""
 
     agent_id: str
 
 
-class Members(Struct, kw_only=True, frozen=True):
+class Members(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of members; the cursor is null at the end."""
 
     cursor: str | None
@@ -330,33 +330,33 @@ class Members(Struct, kw_only=True, frozen=True):
         return self.members
 
 
-class NextTimes(Struct, kw_only=True, frozen=True):
+class NextTimes(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """When it will be sent, as far as is known."""
 
     next_times: list[datetime]
 
 
-class Obstacle(Struct, kw_only=True, frozen=True):
+class Obstacle(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What could not be looked at, and why."""
 
     path: str
     reason: str
 
 
-class OneAgent(Struct, kw_only=True, frozen=True):
+class OneAgent(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """One agent."""
 
     agent: AgentProfile
 
 
-class Part(Struct, kw_only=True, frozen=True):
+class Part(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A part of the station."""
 
     name: str
     status: str
 
 
-class Presences(Struct, kw_only=True, frozen=True):
+class Presences(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """Agents by presence."""
 
     offline: int
@@ -364,7 +364,7 @@ class Presences(Struct, kw_only=True, frozen=True):
     stale: int
 
 
-class Principal(Struct, kw_only=True, frozen=True):
+class Principal(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """Who asks, as the station knows it."""
 
     expires_at: datetime | None
@@ -374,14 +374,14 @@ class Principal(Struct, kw_only=True, frozen=True):
     scopes: list[str]
 
 
-class ProblemField(Struct, kw_only=True, frozen=True):
+class ProblemField(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """One offending field."""
 
     field: str
     message: str
 
 
-class Rates(Struct, kw_only=True, frozen=True):
+class Rates(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """How often a second, over the window; a window of 0 says that nothing is known yet."""
 
     accepted_per_second: float
@@ -394,21 +394,21 @@ class Rates(Struct, kw_only=True, frozen=True):
     window_seconds: float
 
 
-class Read(Struct, kw_only=True, frozen=True):
+class Read(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """When a message was first read."""
 
     id: str
     read_at: datetime
 
 
-class Ready(Struct, kw_only=True, frozen=True):
+class Ready(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The station can do its work."""
 
     parts: list[Part]
     status: str
 
 
-class Receipt(Struct, kw_only=True, frozen=True):
+class Receipt(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What has become of a message for one recipient."""
 
     agent_id: str
@@ -420,13 +420,13 @@ class Receipt(Struct, kw_only=True, frozen=True):
     status: str
 
 
-class Receipts(Struct, kw_only=True, frozen=True):
+class Receipts(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What has become of a message, recipient by recipient."""
 
     receipts: list[Receipt]
 
 
-class RedisServer(Struct, kw_only=True, frozen=True):
+class RedisServer(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A Redis server; a memory limit of 0 is none."""
 
     append_only: bool
@@ -437,13 +437,13 @@ class RedisServer(Struct, kw_only=True, frozen=True):
     used_memory_bytes: int
 
 
-class RegisteredIds(Struct, kw_only=True, frozen=True):
+class RegisteredIds(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """Which agents are registered now."""
 
     registered: list[str]
 
 
-class Rejected(Struct, kw_only=True, frozen=True):
+class Rejected(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """Where a message stands that was given back."""
 
     id: str
@@ -451,21 +451,21 @@ class Rejected(Struct, kw_only=True, frozen=True):
     status: str
 
 
-class Released(Struct, kw_only=True, frozen=True):
+class Released(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A message that is offered to all again."""
 
     id: str
     status: str
 
 
-class Renewed(Struct, kw_only=True, frozen=True):
+class Renewed(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A claim that was renewed."""
 
     claim: Lease
     id: str
 
 
-class Responded(Struct, kw_only=True, frozen=True):
+class Responded(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A reply that is on disk."""
 
     accepted_at: datetime
@@ -476,19 +476,19 @@ class Responded(Struct, kw_only=True, frozen=True):
     ticket_id: str
 
 
-class Returned(Struct, kw_only=True, frozen=True):
+class Returned(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """How many leases were given back; those that were over are left as they are."""
 
     returned: int
 
 
-class Scan(Struct, kw_only=True, frozen=True):
+class Scan(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A search was asked for."""
 
     status: str
 
 
-class ScorePart(Struct, kw_only=True, frozen=True):
+class ScorePart(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A part of the score, with the value that it was made from."""
 
     score: float
@@ -496,13 +496,13 @@ class ScorePart(Struct, kw_only=True, frozen=True):
     weight: int
 
 
-class Secret(Struct, kw_only=True, frozen=True):
+class Secret(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A new secret; it is never shown again."""
 
     secret: str
 
 
-class Selector(Struct, kw_only=True, frozen=True):
+class Selector(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """Agents in each of all_of, in any of any_of, and in none of not."""
 
     all_of: list[str | Selector] | None = None
@@ -510,14 +510,14 @@ class Selector(Struct, kw_only=True, frozen=True):
     not_: list[str | Selector] | None = msgspec.field(name='not', default=None)
 
 
-class State(Struct, kw_only=True, frozen=True):
+class State(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """Where a message stands after a call."""
 
     id: str
     status: str
 
 
-class StoredMessage(Struct, kw_only=True, frozen=True):
+class StoredMessage(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A message with where it stands as a whole."""
 
     body: str | None
@@ -542,7 +542,7 @@ class StoredMessage(Struct, kw_only=True, frozen=True):
     to: str | list[str | Selector] | Selector
 
 
-class Thresholds(Struct, kw_only=True, frozen=True):
+class Thresholds(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The thresholds; rates and availability are shares from 0 to 1."""
 
     critical_error_rate: float
@@ -555,7 +555,7 @@ class Thresholds(Struct, kw_only=True, frozen=True):
     window_seconds: float
 
 
-class Tried(Struct, kw_only=True, frozen=True):
+class Tried(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What an endpoint answered to a test: `answer` says how it began, or why there was none."""
 
     answer: str
@@ -564,7 +564,7 @@ class Tried(Struct, kw_only=True, frozen=True):
     webhook_id: str
 
 
-class Turn(Struct, kw_only=True, frozen=True):
+class Turn(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What became of a scheduled time, or of `count` of them until `last_scheduled_at`."""
 
     at: datetime
@@ -577,7 +577,7 @@ class Turn(Struct, kw_only=True, frozen=True):
     scheduled_at: datetime
 
 
-class Webhook(Struct, kw_only=True, frozen=True):
+class Webhook(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """An agent's webhook; `headers` are names, `status` is active or disabled (by a 410)."""
 
     agent_id: str
@@ -597,7 +597,7 @@ class Webhook(Struct, kw_only=True, frozen=True):
     url: str
 
 
-class Contents(Struct, kw_only=True, frozen=True):
+class Contents(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A message as its sender and operators see it."""
 
     body: str | None
@@ -621,7 +621,7 @@ class Contents(Struct, kw_only=True, frozen=True):
     to: str | list[str | Selector] | Selector
 
 
-class DeadLetter(Struct, kw_only=True, frozen=True):
+class DeadLetter(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A delivery that died; its message is null where it is no longer stored."""
 
     agent_id: str
@@ -640,7 +640,7 @@ class DeadLetter(Struct, kw_only=True, frozen=True):
     status: str
 
 
-class DeadLetters(Struct, kw_only=True, frozen=True):
+class DeadLetters(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of dead letters; the cursor is null at the end."""
 
     cursor: str | None
@@ -652,7 +652,7 @@ class DeadLetters(Struct, kw_only=True, frozen=True):
         return self.dead_letters
 
 
-class Delivered(Struct, kw_only=True, frozen=True):
+class Delivered(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A message as its recipient gets it."""
 
     attempt: int
@@ -677,7 +677,7 @@ class Delivered(Struct, kw_only=True, frozen=True):
     timeout_at: datetime | None = None
 
 
-class Depth(Struct, kw_only=True, frozen=True):
+class Depth(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """How much is under way, and where most of it is."""
 
     deepest: list[InboxDepth]
@@ -686,7 +686,7 @@ class Depth(Struct, kw_only=True, frozen=True):
     total: int
 
 
-class DirectMessage(Struct, kw_only=True, frozen=True):
+class DirectMessage(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A direct message, and whether its recipient has seen it."""
 
     body: str | None
@@ -712,7 +712,7 @@ class DirectMessage(Struct, kw_only=True, frozen=True):
     unread: bool
 
 
-class DiscoveryReport(Struct, kw_only=True, frozen=True):
+class DiscoveryReport(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What the last search on a machine found; if it is not complete, nothing counts as gone."""
 
     complete: bool
@@ -723,7 +723,7 @@ class DiscoveryReport(Struct, kw_only=True, frozen=True):
     scanned_at: datetime
 
 
-class Event(Struct, kw_only=True, frozen=True):
+class Event(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A move, by its past-tense name; `gap` says that events behind `after` may be missing."""
 
     event: str
@@ -732,14 +732,14 @@ class Event(Struct, kw_only=True, frozen=True):
     items: list[EventItem] | None = None
 
 
-class Extended(Struct, kw_only=True, frozen=True):
+class Extended(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A lease that was prolonged."""
 
     id: str
     lease: Lease
 
 
-class Health(Struct, kw_only=True, frozen=True):
+class Health(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The health of the station now, and the alerts that stand."""
 
     alerts: list[Alert]
@@ -749,7 +749,7 @@ class Health(Struct, kw_only=True, frozen=True):
     score: float
 
 
-class HealthReport(Struct, kw_only=True, frozen=True):
+class HealthReport(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The health of the station at one moment."""
 
     at: datetime
@@ -758,7 +758,7 @@ class HealthReport(Struct, kw_only=True, frozen=True):
     score: float
 
 
-class History(Struct, kw_only=True, frozen=True):
+class History(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of health reports, newest first; the cursor is null at the end."""
 
     cursor: str | None
@@ -770,13 +770,13 @@ class History(Struct, kw_only=True, frozen=True):
         return self.reports
 
 
-class Inbox(Struct, kw_only=True, frozen=True):
+class Inbox(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The messages that an inbox gave."""
 
     messages: list[Delivered]
 
 
-class Messages(Struct, kw_only=True, frozen=True):
+class Messages(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of messages; the cursor is null at the end."""
 
     cursor: str | None
@@ -788,14 +788,14 @@ class Messages(Struct, kw_only=True, frozen=True):
         return self.messages
 
 
-class OneWebhook(Struct, kw_only=True, frozen=True):
+class OneWebhook(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """One webhook; with its secret where that is new. It is never shown again."""
 
     webhook: Webhook
     secret: str | None = None
 
 
-class OwedTicket(Struct, kw_only=True, frozen=True):
+class OwedTicket(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A ticket that an agent has yet to answer."""
 
     delivered_at: datetime | None
@@ -805,7 +805,7 @@ class OwedTicket(Struct, kw_only=True, frozen=True):
     timeout_at: datetime | None
 
 
-class OwedTickets(Struct, kw_only=True, frozen=True):
+class OwedTickets(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of what an agent owes, soonest timeout first; the cursor is null at the end."""
 
     cursor: str | None
@@ -817,7 +817,7 @@ class OwedTickets(Struct, kw_only=True, frozen=True):
         return self.tickets
 
 
-class Problem(Struct, kw_only=True, frozen=True):
+class Problem(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A problem document."""
 
     code: str
@@ -828,7 +828,7 @@ class Problem(Struct, kw_only=True, frozen=True):
     type: str
 
 
-class Recurring(Struct, kw_only=True, frozen=True):
+class Recurring(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A recurring message: what it says, when, and how far it is."""
 
     body: str | None
@@ -855,7 +855,7 @@ class Recurring(Struct, kw_only=True, frozen=True):
     to: str | list[str | Selector] | Selector
 
 
-class RecurringHistory(Struct, kw_only=True, frozen=True):
+class RecurringHistory(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of the history; the cursor is null at the end."""
 
     cursor: str | None
@@ -867,7 +867,7 @@ class RecurringHistory(Struct, kw_only=True, frozen=True):
         return self.history
 
 
-class RecurringList(Struct, kw_only=True, frozen=True):
+class RecurringList(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of recurring messages; the cursor is null at the end."""
 
     cursor: str | None
@@ -879,7 +879,7 @@ class RecurringList(Struct, kw_only=True, frozen=True):
         return self.recurring
 
 
-class Reply(Struct, kw_only=True, frozen=True):
+class Reply(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """
     A reply. Once its retention has passed, who gave it is all that is left.
 
@@ -893,7 +893,7 @@ class Reply(Struct, kw_only=True, frozen=True):
     response: Any | str | None
 
 
-class Stats(Struct, kw_only=True, frozen=True):
+class Stats(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The station in numbers; final states, totals and `latency_ms` count since its start."""
 
     agents: Presences
@@ -910,7 +910,7 @@ class Stats(Struct, kw_only=True, frozen=True):
     totals: dict[str, int]
 
 
-class Ticket(Struct, kw_only=True, frozen=True):
+class Ticket(Struct, kw_only=True, frozen=True, omit_defaults=True):
     correlation_id: str
     created_at: datetime
     cursor: str | None
@@ -927,7 +927,7 @@ class Ticket(Struct, kw_only=True, frozen=True):
     to: str | list[str | Selector] | Selector
 
 
-class Acknowledgement(Struct, kw_only=True, frozen=True):
+class Acknowledgement(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """An acknowledgement that was taken, or refused with the problem."""
 
     id: str
@@ -935,7 +935,7 @@ class Acknowledgement(Struct, kw_only=True, frozen=True):
     status: str | None = None
 
 
-class Asked(Struct, kw_only=True, frozen=True):
+class Asked(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """
     A question that is on disk; with the ticket as it stands, if the call waited for a reply.
 
@@ -951,7 +951,7 @@ class Asked(Struct, kw_only=True, frozen=True):
     ticket: Ticket | None = None
 
 
-class BatchResult(Struct, kw_only=True, frozen=True):
+class BatchResult(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A message of a batch: accepted as one that is sent alone, or rejected with the problem."""
 
     status: str
@@ -962,7 +962,7 @@ class BatchResult(Struct, kw_only=True, frozen=True):
     thread_id: str | None = None
 
 
-class ChannelHistory(Struct, kw_only=True, frozen=True):
+class ChannelHistory(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of what was posted, in order; the cursor leads to what came before it."""
 
     cursor: str | None
@@ -974,7 +974,7 @@ class ChannelHistory(Struct, kw_only=True, frozen=True):
         return self.messages
 
 
-class Claimed(Struct, kw_only=True, frozen=True):
+class Claimed(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A message that is the caller's now: finish it by the claim's token."""
 
     claim: Lease
@@ -982,7 +982,7 @@ class Claimed(Struct, kw_only=True, frozen=True):
     message: Delivered
 
 
-class ClosedResult(Struct, kw_only=True, frozen=True):
+class ClosedResult(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A dead letter that was dealt with, or could not be because of the problem."""
 
     id: str
@@ -990,7 +990,7 @@ class ClosedResult(Struct, kw_only=True, frozen=True):
     status: str | None = None
 
 
-class DirectHistory(Struct, kw_only=True, frozen=True):
+class DirectHistory(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of a conversation in order; the cursor leads to what came before it."""
 
     cursor: str | None
@@ -1002,13 +1002,13 @@ class DirectHistory(Struct, kw_only=True, frozen=True):
         return self.messages
 
 
-class Discovery(Struct, kw_only=True, frozen=True):
+class Discovery(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The last report of each machine."""
 
     reports: list[DiscoveryReport]
 
 
-class Replies(Struct, kw_only=True, frozen=True):
+class Replies(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A page of a ticket's replies; the cursor is null at the end."""
 
     cursor: str | None
@@ -1026,19 +1026,19 @@ class Replies(Struct, kw_only=True, frozen=True):
         return self.replies
 
 
-class Acknowledged(Struct, kw_only=True, frozen=True):
+class Acknowledged(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What became of each acknowledgement, in order."""
 
     results: list[Acknowledgement]
 
 
-class Batch(Struct, kw_only=True, frozen=True):
+class Batch(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What became of each message of a batch, in order."""
 
     results: list[BatchResult]
 
 
-class ClosedMany(Struct, kw_only=True, frozen=True):
+class ClosedMany(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What became of each dead letter that matched."""
 
     results: list[ClosedResult]

@@ -211,8 +211,20 @@ class Transport:
         return yarl.URL(text, encoded=True)
 
     def _unreachable(self, error: BaseException) -> UnreachableError:
-        said = str(error) or type(error).__name__
-        return UnreachableError(f"The station at {self.configuration.url} did not answer: {said}")
+        return UnreachableError(
+            f"The station at {self.configuration.url} did not answer: {_said(error)}."
+        )
+
+
+def _said(error: BaseException) -> str:
+    """The cause in a few words, of what aiohttp wraps in many."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error
+    if isinstance(error, OSError) and error.errno:
+        # The names of hosts have negative numbers of their own.
+        said = os.strerror(error.errno) if error.errno > 0 else error.strerror
+        return said.lower()
+    return (str(error) or type(error).__name__).rstrip(".")
 
 
 _in_use: Final[weakref.WeakSet[Transport]] = weakref.WeakSet()
