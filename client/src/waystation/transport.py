@@ -223,7 +223,7 @@ def _said(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno:
         # The names of hosts have negative numbers of their own.
         said = os.strerror(error.errno) if error.errno > 0 else error.strerror
-        return said.lower()
+        return str(said).lower()
     return (str(error) or type(error).__name__).rstrip(".")
 
 
