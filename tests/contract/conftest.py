@@ -19,7 +19,8 @@ from broker.wiring import Broker, build_broker
 from config.settings import Settings, load_settings
 from tests.conftest import MakeBroker, MakeSettings
 from tests.contract.access_scene import MakeScene, Scene
-from tests.contract.faces import Face, Http, WebSocket, each_face
+from tests.contract.all_faces import FACES, each_face
+from tests.contract.faces import Face
 from tests.contract.websocket_server import Server, serving
 from tests.redis.stage import Stage
 
@@ -90,7 +91,7 @@ def open_server(
         yield running
 
 
-@pytest.fixture(params=[Http.name, WebSocket.name])
+@pytest.fixture(params=FACES)
 def face(open_server: Server, request: pytest.FixtureRequest) -> Iterator[Face]:
     """Each face in turn."""
     yield from each_face(open_server, request.param)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, Protocol
 
@@ -225,15 +224,3 @@ def _granted(answer: Frame) -> Document:
     if answer["type"] == "error":
         raise Refused(answer["problem"])
     return answer
-
-
-def each_face(server: Server, name: str, **headers: str) -> Iterator[Http]:
-    """Give the face of this name, and leave no connection of it."""
-    if name == Http.name:
-        yield Http(server, **headers)
-        return
-    face = WebSocket(server, **headers)
-    try:
-        yield face
-    finally:
-        face.close()

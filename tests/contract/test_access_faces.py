@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.access_scene import issue
-from tests.contract.faces import Face, Http, Refused, WebSocket, each_face
+from tests.contract.all_faces import FACES, each_face
+from tests.contract.faces import Face, Refused
 from tests.contract.websocket_server import Server, register
 
 pytestmark = pytest.mark.contract
@@ -27,7 +28,7 @@ def carol(guarded_server: Server, namespace: str) -> str:
     return register(guarded_server, f"carol-{namespace}")
 
 
-@pytest.fixture(params=[Http.name, WebSocket.name])
+@pytest.fixture(params=FACES)
 def known_face(
     guarded_server: Server, alice: str, bob: str, request: pytest.FixtureRequest
 ) -> Iterator[Face]:
@@ -36,7 +37,7 @@ def known_face(
     yield from each_face(guarded_server, request.param, Authorization=f"Bearer {token}")
 
 
-@pytest.fixture(params=[Http.name, WebSocket.name])
+@pytest.fixture(params=FACES)
 def unknown_face(guarded_server: Server, request: pytest.FixtureRequest) -> Iterator[Face]:
     """Each face in turn, used by nobody in particular."""
     yield from each_face(guarded_server, request.param)

@@ -19,8 +19,9 @@ from app.factory import create_app
 from broker.kernel.ids import AgentId
 from config.settings import ROOT
 from tests.conftest import MakeBroker, MakeSettings
+from tests.contract.all_faces import FACES, each_face
 from tests.contract.conftest import Api
-from tests.contract.faces import Face, Http, WebSocket, each_face
+from tests.contract.faces import Face, Http
 from tests.contract.websocket_server import Server, serving
 from tests.process.stations import free_port
 from tests.receivers import Receiver, Reply, receiving
@@ -295,7 +296,7 @@ def pushing_server(
         running.broker.pusher.stop(10)
 
 
-@pytest.fixture(params=[Http.name, WebSocket.name])
+@pytest.fixture(params=FACES)
 def face(pushing_server: Server, request: pytest.FixtureRequest) -> Iterator[Face]:
     """Each face of that station in turn."""
     yield from each_face(pushing_server, request.param)

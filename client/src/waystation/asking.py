@@ -61,6 +61,7 @@ class Answers:
         """Let what is being taken from the inbox be taken."""
         if self._tidying is not None:
             await self._tidying
+            await self._tidy()
 
     def _note(self, reply: Reply) -> None:
         self._given[reply.id] = None
