@@ -2,9 +2,13 @@
 
 import asyncio
 import json
+import re
+import subprocess
+import sys
 
 import pytest
-from mcp_types import TextResourceContents
+from mcp import Client, MCPError
+from mcp_types import PromptReference, TextResourceContents
 
 from tests.client.conftest import MakeName
 from tests.client.mcp_clients import call, refusal, served, taken
@@ -202,3 +206,73 @@ def test_a_group_of_tools_is_listed_on_request_and_callable_before(
         assert "ToolListChangedNotification" in changes
 
     asyncio.run(work())
+
+
+def test_prompts_say_how_to_work_with_the_bus_and_agents_are_completed(
+    station: Station, named: MakeName
+) -> None:
+    async def work() -> None:
+        bob = named("bob-the-reviewer")
+        async with (
+            AsyncAgent(bob, url=station.url),
+            served(station, named("alice")) as client,
+        ):
+            prompts = (await client.list_prompts()).prompts
+            delegated = await client.get_prompt("delegate", {"agent": bob, "task": "{review}"})
+            completed = await client.complete(
+                PromptReference(type="ref/prompt", name="delegate"),
+                {"name": "agent", "value": bob[:-1]},
+            )
+            with pytest.raises(MCPError, match="delegate needs agent and task"):
+                await client.get_prompt("delegate")
+            with pytest.raises(MCPError, match="There is no prompt"):
+                await client.get_prompt("unknown")
+
+        assert {prompt.name for prompt in prompts} == {"handle_inbox", "delegate", "hand_over"}
+        assert all(prompt.description for prompt in prompts)
+        assert f"the agent {bob} through Waystation: {{review}}" in str(delegated.messages[0])
+        assert completed.completion.values == [bob]
+
+    asyncio.run(work())
+
+
+def test_resources_are_read_by_address(station: Station, named: MakeName) -> None:
+    async def read(client: Client, uri: str) -> str:
+        (content,) = (await client.read_resource(uri)).contents
+        assert isinstance(content, TextResourceContents)
+        return content.text
+
+    async def work() -> None:
+        alice = named("alice")
+        async with served(station, alice) as client:
+            sent = await call(client, "bus_send", {"to": alice, "body": "a note"})
+            message_id, thread_id = re.findall(r"(?:sent|thread) ([^, ]+)", sent)
+            message = await read(client, f"waystation://messages/{message_id}")
+            thread = await read(client, f"waystation://threads/{thread_id}")
+            agents = await read(client, "waystation://agents")
+            templates = (await client.list_resource_templates()).resource_templates
+            for missing in ("messages/msg_unknown", "nothing", "messages"):
+                with pytest.raises(MCPError):
+                    await client.read_resource(f"waystation://{missing}")
+
+        assert message.startswith(f"{message_id} from {alice}")
+        assert "\na note\n" in thread
+        assert f"{alice}, online" in agents
+        assert "waystation://messages/{id}/body" in {one.uri_template for one in templates}
+
+    asyncio.run(work())
+
+
+def test_without_the_extra_the_command_says_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['mcp'] = None;"
+        "from waystation.cli import main; main(['mcp', '--agent', 'alice'])"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert ended.returncode == 1
+    assert "The MCP server needs mcp, which is not installed." in ended.stderr
+    assert "pip install 'waystation[mcp]'" in ended.stderr

@@ -26,6 +26,14 @@ async def fetched(agent: AsyncAgent, *, within: float = 20) -> Delivered:
     return message
 
 
+async def loss_told(client: Client) -> str:
+    """Look at the inbox until the model is told that it has lost something."""
+    deadline = time.monotonic() + 20
+    while "Stop working on it." not in (told := await call(client, "bus_inbox")):
+        assert time.monotonic() < deadline, told
+    return told
+
+
 def server_of(agent: str) -> psutil.Process:
     """The process of the MCP server of this agent."""
 
@@ -104,13 +112,31 @@ def test_what_is_held_for_too_long_comes_back_and_the_model_is_told(
             await bob.send(bob.id, "forgotten")
             async with served(station, bob.id, "--lease", "1s", "--hold", "1s") as client:
                 (message_id,) = await taken(client)
-                deadline = time.monotonic() + 20
-                while "Stop working on it." not in (told := await call(client, "bus_inbox")):
-                    assert time.monotonic() < deadline
+                told = await loss_told(client)
                 refused = await refusal(client, "bus_ack", {"ids": [message_id]})
 
         assert f"{message_id} from {bob.id} was held for" in told
         assert "You hold none" in refused
+
+    asyncio.run(work())
+
+
+def test_a_lease_that_was_lost_is_told(station: Station, named: MakeName) -> None:
+    async def work() -> None:
+        async with AsyncAgent(named("bob"), url=station.url) as bob:
+            await bob.send(bob.id, "slept through")
+            async with served(station, bob.id, "--lease", "1s") as client:
+                (message_id,) = await taken(client)
+                server = server_of(bob.id)
+                server.suspend()
+                again = await fetched(bob)
+                server.resume()
+                told = await loss_told(client)
+                refused = await refusal(client, "bus_reply", {"id": message_id, "body": "late"})
+
+        assert (again.id, again.attempt) == (message_id, 2)
+        assert f"{message_id} from {bob.id} is no longer yours" in told
+        assert f"You don't hold {message_id}" in refused
 
     asyncio.run(work())
 

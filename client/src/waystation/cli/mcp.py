@@ -61,8 +61,9 @@ def command(
         from waystation.mcp.http import Listening, bearer_token  # noqa: PLC0415
         from waystation.mcp.serving import log_to_stderr, serve_http, serve_stdio  # noqa: PLC0415
     except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
         raise Failure(
-            f"The MCP server needs {error.name}, which is not installed.",
+            f"The MCP server needs {missing}, which is not installed.",
             next_step="pip install 'waystation[mcp]'",
         ) from error
 

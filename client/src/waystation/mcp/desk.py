@@ -145,7 +145,8 @@ class Desk:
             held = await self.mailbox.take(message)
             if held is None or held.id not in self.told:
                 return held
-            await self.mailbox.ack(held)
+            await self.mailbox.ack([held])
+            self.told.discard(held.id)
         except WaystationError as error:
             _log.warning("%s could not be taken, and comes again: %s", message.id, error)
         return None

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Collection, Iterable, Iterator
 
-from waystation.errors import ConflictError, NotFoundError, WaystationError
+from waystation.errors import ConflictError, NotFoundError, StaleLeaseError, WaystationError
 from waystation.leases import Upkeep
 from waystation.mcp.mailbox import Held, Mailbox, Rejection
 
@@ -58,19 +58,38 @@ class Holdings:
         for one in held:
             if one.id in self._held:
                 self.drop(self._held[one.id])
-            upkeep = Upkeep(functools.partial(self._renew, one))
-            upkeep.begin(
-                lasts_seconds=self._mailbox.lease_seconds,
-                began_at=asyncio.get_running_loop().time(),
-            )
             self._held[one.id] = one
-            self._upkeeps[one.id] = upkeep
+            self._upkeeps[one.id] = Upkeep(functools.partial(self._renew, one))
+            self._keep(one, lasts_seconds=self._mailbox.lease_seconds)
 
     def drop(self, held: Held) -> None:
         """It is finished, or lost; a later lease of the same message stays."""
         if self._held.get(held.id) is held:
             del self._held[held.id]
             self._upkeeps.pop(held.id).stop()
+
+    @contextlib.contextmanager
+    def finishing(self, message_id: str) -> Iterator[Held]:
+        """Do what finishes it: then it is dropped. Raises `NotHeldError`.
+
+        Meanwhile it is not renewed, or the renewal of what is just finished would count as a loss.
+        """
+        held = self.get(message_id)
+        self._upkeeps[held.id].stop()
+        try:
+            yield held
+        except StaleLeaseError:
+            self.drop(held)
+            raise
+        except BaseException:
+            if self._held.get(held.id) is held:
+                self._keep(held, lasts_seconds=0)
+            raise
+        self.drop(held)
+
+    def _keep(self, held: Held, *, lasts_seconds: float) -> None:
+        began_at = asyncio.get_running_loop().time()
+        self._upkeeps[held.id].begin(lasts_seconds=lasts_seconds, began_at=began_at)
 
     def losses(self) -> list[str]:
         """Sentences about what is no longer held, each told once."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from waystation.answers import Delivered, Rejected
+from waystation.answers import Acknowledgement, Delivered, Rejected
 from waystation.errors import ConflictError, NotFoundError
 from waystation.station import AsyncStation
 
@@ -93,9 +93,10 @@ class Mailbox:
             held.id, agent_id=self.agent_id, lease_token=held.token, seconds=self.lease_seconds
         )
 
-    async def ack(self, held: Held) -> None:
-        """Finish it."""
-        await self._station.messages.ack(held.id, agent_id=self.agent_id, lease_token=held.token)
+    async def ack(self, held: Collection[Held]) -> Sequence[Acknowledgement]:
+        """Finish these; what became of each."""
+        leases = [{"id": one.id, "lease_token": one.token} for one in held]
+        return (await self._station.messages.ack_batch(self.agent_id, leases)).results
 
     async def reject(self, held: Held, rejection: Rejection) -> Rejected:
         """Give it back because it could not be dealt with: for later, or for good."""
@@ -139,7 +140,7 @@ class Mailbox:
             hold_for_unknown=True,
             idempotency_key=_key("reply", held.id, response),
         )
-        await self.ack(held)
+        await self._station.messages.ack(held.id, agent_id=self.agent_id, lease_token=held.token)
         return sent.id
 
 

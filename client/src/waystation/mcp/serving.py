@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 
-import uvicorn
 from mcp.server.stdio import stdio_server
 from starlette.types import ASGIApp
 
@@ -18,6 +17,8 @@ from waystation.mcp.http import BearerOnly, Listening
 from waystation.mcp.server import BusServer
 
 _LAST_CALLS_SECONDS = 2
+
+_log = logging.getLogger(__name__)
 
 
 def log_to_stderr() -> None:
@@ -35,8 +36,11 @@ async def serve_stdio(desk: Desk) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, leaving.begin)
     server = BusServer(desk)
-    async with stdio_server() as (incoming, outgoing):
-        await server.run(incoming, outgoing, server.create_initialization_options())
+    try:
+        async with stdio_server() as (incoming, outgoing):
+            await server.run(incoming, outgoing, server.create_initialization_options())
+    except* BrokenPipeError:
+        _log.info("The client is gone.")
 
 
 class _Leaving:
@@ -63,6 +67,8 @@ class _Leaving:
 
 async def serve_http(desk: Desk, listening: Listening) -> None:
     """Serve any number of clients over streamable HTTP, all of them as the same agent."""
+    import uvicorn  # noqa: PLC0415 - over stdio every start would pay for it
+
     with listening.bind() as bound:
         app: ASGIApp = BusServer(desk).streamable_http_app(
             streamable_http_path=listening.path, transport_security=listening.security

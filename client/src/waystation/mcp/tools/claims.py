@@ -19,11 +19,10 @@ async def bus_claim(visit: Visit, *, id: Id) -> str:
 @acting(idempotent=True)
 async def bus_release_claim(visit: Visit, *, id: Id) -> str:
     """Let others have a message that you claimed; it counts as no failure."""
-    held = visit.desk.holdings.get(id)
-    if not held.is_claim:
-        raise RefusedError(f"{id} was sent to you alone: use bus_nack to give it back.")
-    await visit.desk.mailbox.release(held)
-    visit.desk.holdings.drop(held)
+    with visit.desk.holdings.finishing(id) as held:
+        if not held.is_claim:
+            raise RefusedError(f"{id} was sent to you alone: use bus_nack to give it back.")
+        await visit.desk.mailbox.release(held)
     return f"{id} is offered to all again"
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated, Final
 
 from pydantic import Field
 
 from waystation.mcp.arguments import WAIT_SECONDS, Id, Priority, WaitSeconds
 from waystation.mcp.desk import Wanted
-from waystation.mcp.mailbox import Held, Rejection
+from waystation.mcp.mailbox import Rejection
 from waystation.mcp.tool import Tool, Visit, acting, reading
 from waystation.mcp.wording import shown_held, shown_inbox
 
@@ -51,9 +52,8 @@ async def bus_inbox(
 @acting(idempotent=True)
 async def bus_reply(visit: Visit, *, id: Id, body: str) -> str:
     """Answer a message that you hold, and finish it."""
-    held = visit.desk.holdings.get(id)
-    reply_id = await visit.desk.mailbox.reply(held, body)
-    visit.desk.holdings.drop(held)
+    with visit.desk.holdings.finishing(id) as held:
+        reply_id = await visit.desk.mailbox.reply(held, body)
     return f"replied to {held.message.from_} with {reply_id}; {held.id} is finished"
 
 
@@ -64,15 +64,13 @@ async def bus_ack(
     ids: Annotated[list[str], Field(min_length=1, description="messages that you hold")],
 ) -> str:
     """Finish messages that need no answer."""
-    held = [visit.desk.holdings.get(one) for one in dict.fromkeys(ids)]
-    for one in held:
-        await _ack(visit, one)
-    return f"finished {', '.join(one.id for one in held)}"
-
-
-async def _ack(visit: Visit, held: Held) -> None:
-    await visit.desk.mailbox.ack(held)
-    visit.desk.holdings.drop(held)
+    holdings = visit.desk.holdings
+    with contextlib.ExitStack() as finishing:
+        held = [finishing.enter_context(holdings.finishing(one)) for one in dict.fromkeys(ids)]
+        results = await visit.desk.mailbox.ack(held)
+    finished = [one.id for one in results if one.problem is None]
+    lost = [f"{one.id}: {one.problem.detail}" for one in results if one.problem]
+    return "\n".join([f"finished {', '.join(finished) or 'nothing'}", *lost])
 
 
 @acting()
@@ -85,10 +83,9 @@ async def bus_nack(
     permanent: Annotated[bool, Field(description="never again: a dead letter")] = False,
 ) -> str:
     """Give back a message that you can't deal with; it comes again later."""
-    held = visit.desk.holdings.get(id)
     rejection = Rejection(reason=reason, delay_seconds=delay_seconds, permanent=permanent)
-    rejected = await visit.desk.mailbox.reject(held, rejection)
-    visit.desk.holdings.drop(held)
+    with visit.desk.holdings.finishing(id) as held:
+        rejected = await visit.desk.mailbox.reject(held, rejection)
     again = (
         f", again at {rejected.next_attempt_at:%H:%M:%S} UTC" if rejected.next_attempt_at else ""
     )
