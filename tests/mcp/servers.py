@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from config.settings import ROOT
 from tests.process.stations import free_port
 from tests.waiting import until
 
@@ -33,18 +34,21 @@ class Http:
 
 Served = Stdio | Http
 
+Program = tuple[str, ...]
 
-def stdio(agent: str, station_url: str) -> Stdio:
+
+def stdio(agent: str, station_url: str, *, program: Program = (str(WAYSTATION),)) -> Stdio:
     """Return how a client starts the server of an agent."""
-    return Stdio(command=(str(WAYSTATION), "mcp", "--agent", agent, "--url", station_url))
+    return Stdio(command=(*program, "mcp", "--agent", agent, "--url", station_url))
 
 
 @contextmanager
-def http(agent: str, station_url: str) -> Iterator[Http]:
+def http(agent: str, station_url: str, *, program: Program = (str(WAYSTATION),)) -> Iterator[Http]:
     """Serve an agent over streamable HTTP."""
     port = free_port()
-    command = [*stdio(agent, station_url).command, "--http", f"127.0.0.1:{port}"]
-    process = subprocess.Popen(command)
+    started = stdio(agent, station_url, program=program)
+    command = [*started.command, "--http", f"127.0.0.1:{port}"]
+    process = subprocess.Popen(command, cwd=ROOT)
 
     def listens() -> bool:
         assert process.poll() is None, f"{command} ended with {process.returncode}"

@@ -1,8 +1,11 @@
 """The real agent CLIs send and receive through `waystation mcp`; only their model is a script."""
 
+import contextlib
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.client.conftest import MakeName
@@ -106,3 +109,33 @@ def test_claude_code_asks_codex_and_gets_its_answer(
     assert codex.went_well(answered), answered
     assert "What is 6 times 7?" in model_of_codex.results[0]
     assert "42, says Codex" in model_of_claude.results[0]
+
+
+@pytest.mark.parametrize("cli", [ClaudeCode(), Codex()], ids=lambda cli: cli.name)
+def test_what_a_cli_held_when_it_was_killed_comes_again(
+    station: Station, named: MakeName, desk: Desk, cli: AgentCli
+) -> None:
+    def die(results: Results) -> dict[str, list[str]]:
+        """Kill -9 the CLI and the server that it started, before the model's answer arrives."""
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if Path(process.cwd()) == desk.home:
+                    process.kill()
+        return finish_it(results)
+
+    steps = (CallTool(name="bus_wait"), CallTool(name="bus_ack", arguments=die))
+    with (
+        Agent(named("bob"), url=station.url) as bob,
+        Agent(named("alice"), url=station.url) as alice,
+        serving_model(*steps) as model,
+    ):
+        sent = bob.send(alice.id, "please review PR 12")
+        cli.configure(desk, stdio(alice.id, station.url))
+
+        outcome = cli.run(desk, model, TOOLS)
+
+        again = alice.receive(wait_seconds=60)
+    assert "please review PR 12" in model.results[0]
+    assert outcome.status not in (0, 1), outcome
+    assert again is not None
+    assert (again.id, again.attempt) == (sent.id, 2)

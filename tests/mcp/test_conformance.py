@@ -1,6 +1,7 @@
 """The official conformance suite of the Model Context Protocol, at `waystation mcp`."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,28 @@ def test_the_official_suite_passes_all_that_applies(
 
     assert outcome.status == 0, outcome
     assert set(re.findall(r"^✓ ([\w-]+): [1-9]", outcome.output, re.MULTILINE)) == APPLY, outcome
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "prompts-get-simple",
+        "prompts-get-with-args",
+        "resources-read-text",
+        "resources-templates-read",
+        "tools-call-error",
+        "tools-call-simple-text",
+        "tools-call-with-progress",
+    ],
+)
+def test_with_the_tools_that_it_calls_the_suite_passes_more(
+    station: Station, named: MakeName, desk: Desk, scenario: str
+) -> None:
+    program = (sys.executable, "-m", "tests.mcp.suite_server")
+
+    with http(named("alice"), station.url, program=program) as served:
+        outcome = desk.run(
+            "conformance", "server", "--url", served.url, "--scenario", scenario, "--verbose"
+        )
+
+    assert outcome.status == 0, outcome
