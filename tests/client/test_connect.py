@@ -77,11 +77,13 @@ def test_what_is_written_names_the_agent_and_comes_out_again(
     listed = json.loads(connect("--list", "--json").stdout)["clients"]
     again = connect(*words, "--agent", "alice", "--url", NOWHERE, "--allow")
     written = files_in(home)
+    modes = {stat.S_IMODE((home / name).stat().st_mode) for name in written}
 
     connect(client, "--scope", scope, "--undo", "--write")
 
     assert {one["client"]: one[scope] for one in listed}[client] == "alice"
     assert "Nothing to change" in again.stderr
+    assert modes == {0o600}
     assert all((scope == "project") == name.startswith("project/") for name in written)
     assert files_in(home) == {}
 

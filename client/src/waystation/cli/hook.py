@@ -54,5 +54,14 @@ def command(client: str, event: str, agent: str | None, **options: str | None) -
         configuration=configuration,
         state=state_directory(environ) / "hooks",
     )
-    if answer := hook.answer(sys.stdin):
+    if answer := hook.answer(_account):
         click.echo(answer)
+
+
+def _account() -> str:
+    """What the client says of the event.
+
+    Not `sys.stdin`: Python aborts when it ends while a thread waits in there.
+    """
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as stdin:
+        return (stdin.read() or b"").decode()
