@@ -61,7 +61,7 @@ def command(client: str, event: str, agent: str | None, **options: str | None) -
 def _account() -> str:
     """What the client says of the event.
 
-    Not `sys.stdin`: Python aborts when it ends while a thread waits in there.
+    Read past `sys.stdin`: Python aborts if it ends while a thread waits with the buffer's lock.
     """
     with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as stdin:
         return (stdin.read() or b"").decode()
