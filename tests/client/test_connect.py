@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.process.stations import Station
+from tests.waiting import until
 from waystation import Agent
+from waystation import Station as Caller
 from waystation.cli import main
 
 pytestmark = pytest.mark.client
@@ -77,11 +80,13 @@ def test_what_is_written_names_the_agent_and_comes_out_again(
     listed = json.loads(connect("--list", "--json").stdout)["clients"]
     again = connect(*words, "--agent", "alice", "--url", NOWHERE, "--allow")
     written = files_in(home)
+    modes = {stat.S_IMODE((home / name).stat().st_mode) for name in written}
 
     connect(client, "--scope", scope, "--undo", "--write")
 
     assert {one["client"]: one[scope] for one in listed}[client] == "alice"
     assert "Nothing to change" in again.stderr
+    assert modes == {0o600}
     assert all((scope == "project") == name.startswith("project/") for name in written)
     assert files_in(home) == {}
 
@@ -222,6 +227,41 @@ def test_registering_makes_the_agent_known(
     assert json.loads(after.stdout)["advice"] == []
     with Agent(name, url=station.url, register=False) as agent:
         assert agent.send(name, "to myself").id.startswith("msg_")
+
+
+def test_where_the_station_asks_for_tokens_the_advice_leads_to_a_hook_that_works(
+    home: Path,
+    connect: Connect,
+    guarded: Station,
+    admin: Caller,
+    named: Callable[[str], str],
+) -> None:
+    name = named("alice")
+    words = ("claude", "--agent", name)
+
+    advised = connect(*words, "--url", guarded.url).stderr
+    command = next(part for part in advised.split("`") if part.startswith("waystation keys create"))
+    token = str(admin.configuration.token)
+    environ = {"WAYSTATION_URL": guarded.url, "WAYSTATION_TOKEN": token}
+    made = CliRunner().invoke(main, command.split()[1:], env=environ)
+    said = connect(*words, "--profile", name, "--register", "--write")
+    with Agent(name, profile=name, register=False) as agent:
+        agent.send(name, "to myself")
+        until(lambda: agent.peek(limit=1), within=30, what="the message is in the inbox")
+    hooks = json.loads((home / ".claude" / "settings.json").read_text())["hooks"]
+    hook = subprocess.run(
+        ["/bin/sh", "-c", hooks["Stop"][0]["hooks"][0]["command"]],
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
+        input="{}",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert made.exit_code == 0, made.output
+    assert "asks for a token" not in said.stderr
+    assert json.loads(hook.stdout)["decision"] == "block"
+    assert not any(b"wsk_" in text for path, text in files_in(home).items() if ".claude" in path)
 
 
 def test_a_client_must_be_named(connect: Connect) -> None:

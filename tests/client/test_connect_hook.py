@@ -1,6 +1,5 @@
 """A hook says that messages wait, once, in time, and never stands in the way."""
 
-import io
 import json
 import socket
 import subprocess
@@ -51,8 +50,8 @@ def ask(station: Station, bob: Agent, tmp_path: Path) -> Ask:
             configuration=Configuration(url=station.url, agent=bob.id),
             state=tmp_path / "hooks",
         )
-        stdin = io.StringIO(json.dumps({"session_id": "s1", **given}))
-        return hook.answer(stdin, budget_seconds=30)
+        account = json.dumps({"session_id": "s1", **given})
+        return hook.answer(lambda: account, budget_seconds=30)
 
     return call
 
@@ -202,6 +201,22 @@ def test_a_station_that_is_away_or_silent_is_passed_over_in_time(tmp_path: Path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (gone.returncode, gone.stdout, gone.stderr) == (0, "", "")
     assert seconds < 10
+
+
+def test_a_client_that_says_nothing_is_not_waited_for(station: Station, tmp_path: Path) -> None:
+    script = Path(sys.executable).parent / "waystation"
+    with subprocess.Popen(
+        [script, "hook", "claude", "stop", "--agent", "bob", "--url", station.url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    ) as process:
+        status = process.wait(timeout=30)
+        assert process.stdout is not None
+        assert process.stderr is not None
+
+        assert (status, process.stdout.read(), process.stderr.read()) == (0, b"", b"")
 
 
 @pytest.mark.parametrize(

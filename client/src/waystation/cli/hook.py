@@ -54,5 +54,14 @@ def command(client: str, event: str, agent: str | None, **options: str | None) -
         configuration=configuration,
         state=state_directory(environ) / "hooks",
     )
-    if answer := hook.answer(sys.stdin):
+    if answer := hook.answer(_account):
         click.echo(answer)
+
+
+def _account() -> str:
+    """What the client says of the event.
+
+    Read past `sys.stdin`: Python aborts if it ends while a thread waits with the buffer's lock.
+    """
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as stdin:
+        return (stdin.read() or b"").decode()

@@ -6,8 +6,11 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from waystation.errors import WaystationError
+
+_OWNERS_ALONE: Final = 0o600
 
 
 class FileError(WaystationError):
@@ -33,7 +36,8 @@ def read(path: Path) -> str | None:
 def replace(path: Path, text: str, *, mode: int | None = None) -> None:
     """Give a file a new text, wholly or not at all; what reads it sees the old or the new.
 
-    A symbolic link stays one: what it points to is replaced. The mode stays, unless one is given.
+    A symbolic link stays one: what it points to is replaced. The mode stays, unless one is given; a
+    new file is its owner's alone, for clients keep secrets in some of them.
 
     Raises:
         FileError: it can't be written.
@@ -42,7 +46,7 @@ def replace(path: Path, text: str, *, mode: int | None = None) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         if mode is None:
-            mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o666 & ~_umask()
+            mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else _OWNERS_ALONE
         handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -56,9 +60,3 @@ def replace(path: Path, text: str, *, mode: int | None = None) -> None:
             raise
     except OSError as error:
         raise FileError(f"{path} can't be written: {error.strerror}.") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

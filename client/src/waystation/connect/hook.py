@@ -10,12 +10,12 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from waystation.configuration import Configuration
@@ -39,22 +39,27 @@ class Hook:
     state: Path
     """Where it keeps what each session has heard."""
 
-    def answer(self, stdin: IO[str], *, budget_seconds: float = BUDGET_SECONDS) -> str:
-        """What to print; nothing where nothing waits, or the station does not answer in time."""
+    def answer(self, read: Callable[[], str], *, budget_seconds: float = BUDGET_SECONDS) -> str:
+        """What to print; nothing where nothing waits, or something does not answer in time.
+
+        Args:
+            read: gives the client's account of the event; it may block.
+            budget_seconds: how long all of it may take.
+        """
         said: list[str] = []
 
         def look() -> None:
             # Whatever goes wrong, the user's work goes on; `waystation doctor` is who tells.
             with suppress(OSError, HTTPException, ValueError, KeyError, TypeError, WaystationError):
-                said.append(self._look(stdin))
+                said.append(self._look(read))
 
         looking = threading.Thread(target=look, daemon=True)
         looking.start()
         looking.join(budget_seconds)
         return said[0] if said else ""
 
-    def _look(self, stdin: IO[str]) -> str:
-        given = _object(stdin.read() or "{}")
+    def _look(self, read: Callable[[], str]) -> str:
+        given = _object(read() or "{}")
         waiting = self._waiting()
         memory = self._memory(str(given.get("session_id", "")))
         if self.event is Event.SESSION_START:
@@ -64,7 +69,7 @@ class Hook:
         text, heard = notice(self.event, waiting, told, is_continuing=is_continuing)
         if heard != told:
             memory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            replace(memory, json.dumps(vars(heard)), mode=0o600)
+            replace(memory, json.dumps(vars(heard)))
         return PROTOCOLS[self.client](self.event, text, given) if text else ""
 
     def _waiting(self) -> list[Waiting]:

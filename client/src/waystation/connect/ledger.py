@@ -47,7 +47,7 @@ class Ledger:
         """Keep what a file said, before it is changed."""
         document = {"path": str(path), "original": original, "written": _digest(written)}
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace(self.place_of(path), json.dumps(document, indent=2) + "\n", mode=0o600)
+        replace(self.place_of(path), json.dumps(document, indent=2) + "\n")
 
     def forget(self, path: Path) -> None:
         """Drop the record of a file."""

@@ -31,8 +31,9 @@ def prospects(configuration: Configuration, agent: str, environ: Mapping[str, st
             station.agents.get(agent)
     except UnauthenticatedError:
         advice.append(
-            "The station asks for a token, and none that holds was sent. An admin makes one:"
-            f" `waystation keys create {agent} --scope agent:{agent}`. Then give --token-file."
+            "The station asks for a token, and none that holds was sent. An admin makes one by"
+            f" `waystation keys create {agent} --scope agent:{agent} --save {agent}`; then connect"
+            f" with --profile {agent}, or put it into a file and give --token-file."
         )
     except ForbiddenError:
         advice.append(f"The token that was sent is not one for {agent}.")
