@@ -11,7 +11,7 @@ from tests.docs.conftest import ADMIN_KEY
 from tests.docs.page import Page
 from tests.process.stations import Station
 
-pytestmark = pytest.mark.docs
+pytestmark = [pytest.mark.docs, pytest.mark.timeout(300)]  # seconds, on an idle machine
 
 PAGES = sorted(
     str(file.relative_to(ROOT)) for file in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
