@@ -13,11 +13,15 @@ from typing import Final
 from tests.docs.blocks import Block, Command, commands_of
 from tests.docs.output import matches, matches_json
 from tests.docs.shell import Shell
+from tests.process.stations import free_port
 from tests.waiting import until
 
 _WITHIN: Final = 30
 _SHOWN_URL: Final = "127.0.0.1:8080"
 """Where the documentation finds the station."""
+
+_SHOWN_PORTS: Final = ("8099", "8765")
+"""Where its examples listen."""
 
 _NAMES: Final = "alice|bob|carol|dave|erin|releases|reviewer"
 """The names of the documentation's agents, channels and tags; each page has them for itself."""
@@ -42,6 +46,7 @@ class Page:
         self._suffix = suffix
         self._more = environ
         self._name = re.compile(rf"(?<![A-Za-z0-9_])({_NAMES})(?![A-Za-z0-9])")
+        self._ports = {shown: str(free_port()) for shown in _SHOWN_PORTS}
         self._own_name = re.compile(rf"(?<![A-Za-z0-9])({_NAMES}){suffix}")
         self._terminals: dict[str, Shell] = {}
         self._occupied: set[Shell] = set()
@@ -150,10 +155,14 @@ class Page:
 
     def _own(self, text: str) -> str:
         own = self._name.sub(rf"\g<1>{self._suffix}", text)
+        for shown, port in self._ports.items():
+            own = re.sub(rf"\b{shown}\b", port, own)
         return own.replace(_SHOWN_URL, self._address)
 
     def _shown(self, text: str) -> str:
         shown = self._own_name.sub(r"\1", text)
+        for port, own in self._ports.items():
+            shown = re.sub(rf"\b{own}\b", port, shown)
         return shown.replace(self._address, _SHOWN_URL)
 
 
