@@ -33,8 +33,8 @@ class Source(Protocol):
     async def more(self, at_most: int, wait_seconds: float) -> Sequence[AsyncMessage]:
         """More messages, leased; none, where none came in time."""
 
-    async def give_back(self, messages: Sequence[AsyncMessage], reason: str) -> None:
-        """Let messages that were not begun come again."""
+    async def give_back(self, messages: Sequence[AsyncMessage]) -> None:
+        """Let messages that were not begun come again, as if they had never been taken."""
 
     async def close(self) -> None:
         """There is no more to come; what was not finished has been given back."""
@@ -287,4 +287,4 @@ class Consumption:
         rest = [message for message in self._held.values() if not message.is_over]
         self._held.clear()
         self._ready.clear()
-        await self._source.give_back(rest, "it was not begun")
+        await self._source.give_back(rest)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from waystation.answers import Claimed, Lease, Read, Rejected, Released, Responded, State
-from waystation.errors import ProblemError, error_of
+from waystation.errors import ProblemError, WaystationError, error_of
 from waystation.grouping import Grouping
 from waystation.resources.tickets import ReplyOptions
 from waystation.station import AsyncStation
+
+_AT_ONCE: Final = 1000
+
+_log = logging.getLogger(__name__)
 
 
 class Holder(Protocol):
@@ -104,6 +109,18 @@ class HttpHolder:
             permanent=permanent,
             epoch=self.epoch,
         )
+
+    async def return_untouched(self, leases: Sequence[Mapping[str, str]]) -> None:
+        """Have these messages come again as if they had never been leased.
+
+        If that fails, they come again when their leases are over.
+        """
+        for start in range(0, len(leases), _AT_ONCE):
+            try:
+                await self.station.messages.release(self.agent_id, leases[start : start + _AT_ONCE])
+            except WaystationError as error:
+                _log.warning("%d messages could not be given back yet: %s", len(leases), error)
+                return
 
     async def extend(self, message_id: str, lease_token: str, seconds: float) -> Lease:
         """Have a lease end so long from now."""

@@ -8,7 +8,7 @@ import functools
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from waystation.answers import Delivered
 from waystation.blocking import portal
@@ -17,8 +17,6 @@ from waystation.draining import sigterm
 from waystation.errors import StaleLeaseError
 from waystation.holding import HttpHolder
 from waystation.message import AsyncMessage, Message
-
-_GIVEN_BACK_AT_ONCE: Final = 20
 
 
 class Polling:
@@ -65,11 +63,9 @@ class Polling:
             await self._holder.ack(one.id, one.lease.token)
         return True
 
-    async def give_back(self, messages: Sequence[AsyncMessage], reason: str) -> None:
-        """Let messages that were not begun come again."""
-        for start in range(0, len(messages), _GIVEN_BACK_AT_ONCE):
-            some = messages[start : start + _GIVEN_BACK_AT_ONCE]
-            await asyncio.gather(*(message.part(reason) for message in some))
+    async def give_back(self, messages: Sequence[AsyncMessage]) -> None:
+        """Let messages that were not begun come again, as if they had never been taken."""
+        await self._holder.return_untouched([await message.lose() for message in messages])
 
     async def close(self) -> None:
         """Nothing is open between two polls."""

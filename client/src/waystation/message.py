@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -218,10 +218,11 @@ class AsyncMessage(Contents):
         except WaystationError as error:
             _log.warning("%s could not be given back; it comes again: %s", self.id, error)
 
-    async def lose(self) -> None:
-        """It went back to the inbox without being asked for, as with a connection that ends."""
+    async def lose(self) -> Mapping[str, str]:
+        """It is to be somebody else's; gives the lease that it was held by."""
         self.lost = True
         self._upkeep.stop()
+        return {"id": self.id, "lease_token": self._token}
 
     async def __aenter__(self) -> Self:
         await self.keep()

@@ -187,13 +187,11 @@ class Streaming:
             raise self._failure
         return ()
 
-    async def give_back(self, messages: Sequence[AsyncMessage], reason: str) -> None:
+    async def give_back(self, messages: Sequence[AsyncMessage]) -> None:
         """Messages that were not begun; without an instance the end of the connection does it."""
-        for message in messages:
-            if self._instance_id is None:
-                await message.lose()
-            else:
-                await message.part(reason)
+        untouched = [await message.lose() for message in messages]
+        if self._instance_id is not None:
+            await self._http.return_untouched(untouched)
 
     async def close(self) -> None:
         """End the connection."""
