@@ -21,6 +21,8 @@ APPLY = {
     "ping",
     "prompts-list",
     "resources-list",
+    "resources-subscribe",
+    "resources-unsubscribe",
     "server-initialize",
     "server-sse-multiple-streams",
     "tools-list",
