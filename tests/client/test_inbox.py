@@ -146,9 +146,9 @@ def test_the_lease_is_extended_while_the_callers_code_blocks(alice: Agent, bob: 
     sent = alice.send(bob.id, "hello")
 
     with again(bob) as other:
-        for message in bob.inbox(limit=1, lease_seconds=1):
+        for message in bob.inbox(limit=1, lease_seconds=2):
             # Another consumer waits for longer than the lease, and gets nothing.
-            assert other.receive(wait_seconds=2.5) is None
+            assert other.receive(wait_seconds=3.5) is None
             assert not message.lost
 
     assert receipt(alice, sent.id).status == "acknowledged"

@@ -11,6 +11,7 @@ import pytest
 from tests.process.stations import running
 from tests.waiting import until
 from waystation import Agent, Message
+from waystation.transport import Retrying
 
 pytestmark = pytest.mark.client
 
@@ -28,7 +29,9 @@ def test_loops_outlive_a_station_that_is_killed_and_restarted(tmp_path: Path) ->
             return all(len(bodies) == count for bodies in seen.values())
 
         with running(tmp_path / "station") as station:
-            alice = stack.enter_context(Agent("alice", url=station.url))
+            alice = stack.enter_context(
+                Agent("alice", url=station.url, retrying=Retrying(seconds=120))
+            )
             to: Any = {"to": list(seen), "hold_for_unknown": True}
             working = [threading.Thread(target=work, args=[loop]) for loop in seen]
             for one in working:
