@@ -130,8 +130,8 @@ def test_what_comes_while_it_works_keeps_it_from_stopping(
 
         outcome = cli.run(desk, model, ())
 
+        assert not model.failures, outcome
         receipts = bob.station.messages.receipts(ids[0])
-    assert not model.failures, outcome
     assert len(model.questions) > 2, outcome
     assert f"1 message waits for you (from {named('bob')})" in str(model.questions[2].request)
     assert [receipt.status for receipt in receipts] == ["acknowledged"], outcome
