@@ -7,17 +7,21 @@ while the caller's own code blocks. `blocking` gives a method the signature of i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import os
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, overload
 
 A = TypeVar("A")
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_SIGNAL_SECONDS: Final = 0.5
+"""How long a signal may go unnoticed."""
 
 
 class Portal:
@@ -61,10 +65,22 @@ class Portal:
         errand = _Errand(coroutine)
         self.soon(functools.partial(errand.start, self.loop))
         try:
-            return errand.outcome.result()
+            return _waited_for(errand.outcome)
         except BaseException:
             self.loop.call_soon_threadsafe(errand.cancel)
             raise
+
+
+def _waited_for(outcome: Future[T]) -> T:
+    """What it gives or raises, as soon as it is there."""
+    if threading.current_thread() is not threading.main_thread():
+        return outcome.result()
+    # Python runs signal handlers in the main thread. A signal that comes in the moment before a
+    # wait begins does not interrupt it: its handler would run only once the wait is over.
+    while not outcome.done():
+        with contextlib.suppress(TimeoutError):
+            return outcome.result(timeout=_SIGNAL_SECONDS)
+    return outcome.result()
 
 
 class _Errand(Generic[T]):
