@@ -24,7 +24,7 @@ pytestmark = pytest.mark.client
 
 ALICE = Connection(agent="alice", program=("/bin/waystation",), allow=True)
 BOB = Connection(agent="bob", program=("/bin/waystation",), settings={"WAYSTATION_URL": "http://x"})
-PLACES = Places(home=Path("/home/x"), project=Path("/work/x"), environ={})
+PLACES = Places(home=Path("/home/x"), project=Path("/project/x"), environ={})
 
 GEMINI = """\
 {
@@ -62,7 +62,7 @@ model = "o9"   # the best
 [mcp_servers.files]
 command = "files"
 
-[projects."/work/x"]
+[projects."/project/x"]
 trust_level = "trusted"
 """
 CODEX_CONNECTED = (
