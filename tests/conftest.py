@@ -2,6 +2,7 @@
 
 import dataclasses
 import secrets
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -18,6 +19,12 @@ hypothesis.settings.load_profile("station")
 
 MakeSettings = Callable[..., Settings]
 MakeBroker = Callable[..., Broker]
+
+
+# A shell's background jobs, and some runners of CI, start with SIGINT ignored, and so would every
+# program that the tests start, and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

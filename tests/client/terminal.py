@@ -86,7 +86,8 @@ def in_terminal(
 ) -> Iterator[Terminal]:
     """Run the installed command line in a terminal of this size."""
     master, slave = pty.openpty()
-    inherited = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    unwanted = ("NO_COLOR", "COLUMNS", "LINES")  # the terminal has a size of its own
+    inherited = {name: value for name, value in os.environ.items() if name not in unwanted}
     process = subprocess.Popen(
         [WAYSTATION, *words],
         stdin=slave,

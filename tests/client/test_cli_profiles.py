@@ -120,10 +120,12 @@ def test_what_holds_is_shown_with_where_it_comes_from(
 ) -> None:
     monkeypatch.setenv("WAYSTATION_AGENT", "dave")
 
-    shown = profiles("show", "work", "--json").document
+    shown = profiles("show", "work", "--url", "https://work.example", "--json").document
+    elsewhere = profiles("show", "work", "--json").document
 
     assert (shown["agent"], shown["agent from"]) == ("dave", "WAYSTATION_AGENT")
     assert shown["token from"] == "profile work"
+    assert "token from" not in elsewhere, "the token is for the profile's own station"
     assert shown["token"] == "(not shown)"
 
 

@@ -1,5 +1,6 @@
 """The client's token reaches a station that asks for one, wherever it was said."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,14 +60,18 @@ def said_in_a_file_of_the_environment(
 
 
 def said_in_a_profile(token: str, config: Path, *_: object) -> Station:
-    config.write_text(f'[profiles.guarded]\ntoken = "{token}"\n')
+    config.write_text(
+        f'[profiles.guarded]\nurl = "{os.environ["WAYSTATION_URL"]}"\ntoken = "{token}"\n'
+    )
     return Station(profile="guarded")
 
 
 def said_in_a_file_of_a_profile(token: str, config: Path, *_: object) -> Station:
     file = config.with_name("some.key")
     file.write_text(token)
-    config.write_text(f'[profiles.default]\ntoken_file = "{file}"\n')
+    config.write_text(
+        f'[profiles.default]\nurl = "{os.environ["WAYSTATION_URL"]}"\ntoken_file = "{file}"\n'
+    )
     return Station()
 
 

@@ -208,7 +208,9 @@ def test_a_webhook_shows_how_its_endpoint_fares(inner: Api, receiver: Receiver) 
 
 def example() -> str:
     """The receiver of docs/webhooks.md."""
-    found = re.search(r"```python\n(.*?)```", (ROOT / "docs/webhooks.md").read_text(), re.DOTALL)
+    found = re.search(
+        r"```python file=receiver.py\n(.*?)```", (ROOT / "docs/webhooks.md").read_text(), re.DOTALL
+    )
     assert found is not None
     return found[1]
 

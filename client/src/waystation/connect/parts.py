@@ -38,6 +38,8 @@ class Member:
 
     def take_back(self, text: str, notation: Notation, original: dict[str, Any]) -> str:
         """The text as it was at the path."""
+        if found(notation.read(text), self.path) is None:
+            return text  # what is empty around it is the user's
         text = notation.remove(text, self.path)
         before = found(original, self.path)
         if before is not None:
@@ -64,8 +66,10 @@ class Element:
     def take_back(self, text: str, notation: Notation, original: dict[str, Any]) -> str:
         """The text without the element, unless it was there from the first."""
         kept = found(original, self.path)
-        text = self._without(text, notation, kept if isinstance(kept, list) else [])
-        return _without_empty(text, self.path, notation, original)
+        rest = self._without(text, notation, kept if isinstance(kept, list) else [])
+        if rest == text:
+            return text  # what is empty around it is the user's
+        return _without_empty(rest, self.path, notation, original)
 
     def _without(self, text: str, notation: Notation, kept: Sequence[Any]) -> str:
         present = found(notation.read(text), self.path)
