@@ -244,3 +244,8 @@ def test_the_asynchronous_loop_is_the_same(station: Station, named: MakeName) ->
             assert statuses == ["acknowledged", "dead", "queued"]
 
     asyncio.run(work())
+
+
+def test_the_shortest_wait_is_said_as_the_station_reads_it(bob: Agent) -> None:
+    assert bob.receive(wait_seconds=0) is None
+    assert bob.station.messages.fetch(bob.id, wait_seconds=0.00005).messages == []

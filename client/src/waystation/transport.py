@@ -311,5 +311,7 @@ def _texts(query: Mapping[str, object]) -> Iterable[tuple[str, object]]:
                 yield name, ",".join(str(one) for one in value)
         elif isinstance(value, datetime):
             yield name, value.isoformat()
+        elif isinstance(value, float):
+            yield name, f"{value:f}"  # a short time would else be written as 5e-05
         else:
             yield name, value
