@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 from waystation.answers import Delivered, Selector
 
 
-class Contents:
+class Contents(ABC):
     """The fields of a message; those that it was sent without are None."""
 
     @property
+    @abstractmethod
     def delivered(self) -> Delivered:
         """All of it, as the station gave it."""
-        raise NotImplementedError
 
     @property
     def id(self) -> str:
