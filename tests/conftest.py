@@ -11,6 +11,8 @@ import pytest
 
 from broker.wiring import Broker, build_broker
 from config.settings import Settings, load_settings
+from tests.process.stations import Station
+from tests.process.stations import running as running_station
 from tests.redis.servers import CHOICES, Server, binary_for, cluster_url, running, running_cluster
 
 # Speed is a matter of the benchmark: on a busy machine any example may take long.
@@ -123,3 +125,30 @@ def make_broker(settings: MakeSettings) -> Iterator[MakeBroker]:
 def broker(make_broker: MakeBroker) -> Broker:
     """A prepared broker with the default limits, on four partitions."""
     return make_broker()
+
+
+# --- whole stations ------------------------------------------------------------------------------
+
+ADMIN_TOKEN = "the-token-of-the-admin-of-the-tests"
+
+
+@pytest.fixture(scope="session")
+def whole_station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    """A station with all its processes, which asks nobody for a token; nobody may stop it."""
+    with running_station(
+        tmp_path_factory.mktemp("station") / "data", WAYSTATION_WEBHOOK_ALLOW_PRIVATE="true"
+    ) as station:
+        yield station
+
+
+@pytest.fixture(scope="session")
+def guarded_station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    """One that asks everybody for a token; its admin's is `ADMIN_TOKEN`."""
+    with running_station(
+        tmp_path_factory.mktemp("guarded") / "data",
+        WAYSTATION_AUTH="required",
+        WAYSTATION_ADMIN_TOKEN=ADMIN_TOKEN,
+        WAYSTATION_REGISTRATION="invitation",
+        WAYSTATION_WEBHOOK_ALLOW_PRIVATE="true",
+    ) as station:
+        yield station

@@ -1,45 +1,34 @@
 """One real station for the tests of the client, and agents that no other test has."""
 
 import itertools
-import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.client.command_line import CommandLine
-from tests.process.stations import Station, running
+from tests.conftest import ADMIN_TOKEN
+from tests.process.stations import Station
 from waystation import Station as Caller
 
 MakeName = Callable[[str], str]
 
 
 @pytest.fixture(scope="session")
-def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+def station(whole_station: Station) -> Station:
     """A station with all its processes, which asks nobody for a token."""
-    with running(tmp_path_factory.mktemp("station") / "data") as running_station:
-        yield running_station
-
-
-_ADMIN_TOKEN = secrets.token_urlsafe(32)
+    return whole_station
 
 
 @pytest.fixture(scope="session")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+def guarded(guarded_station: Station) -> Station:
     """A station with all its processes, which asks everybody for a token."""
-    with running(
-        tmp_path_factory.mktemp("guarded") / "data",
-        WAYSTATION_AUTH="required",
-        WAYSTATION_ADMIN_TOKEN=_ADMIN_TOKEN,
-        WAYSTATION_REGISTRATION="invitation",
-        WAYSTATION_WEBHOOK_ALLOW_PRIVATE="true",
-    ) as running_station:
-        yield running_station
+    return guarded_station
 
 
 @pytest.fixture
 def admin(guarded: Station) -> Iterator[Caller]:
     """The guarded station, as its admin has it."""
-    with Caller(guarded.url, token=_ADMIN_TOKEN) as caller:
+    with Caller(guarded.url, token=ADMIN_TOKEN) as caller:
         yield caller
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from config.settings import ROOT
+from tests.conftest import ADMIN_TOKEN
 from tests.docs.blocks import Block, blocks_of
-from tests.docs.conftest import ADMIN_KEY
 from tests.docs.page import Page
 from tests.process.stations import Station
 
@@ -58,7 +58,9 @@ def test_whoever_follows_a_page_sees_what_it_shows(
 ) -> None:
     guarded = page in GUARDED
     station: Station = request.getfixturevalue("guarded_station" if guarded else "station")
-    environ = dict.fromkeys(("ADMIN_KEY", "WAYSTATION_ADMIN_TOKEN"), ADMIN_KEY) if guarded else {}
+    environ = (
+        dict.fromkeys(("ADMIN_TOKEN", "WAYSTATION_ADMIN_TOKEN"), ADMIN_TOKEN) if guarded else {}
+    )
     followed = Page(tmp_path, station.url, f"x{next(_numbers)}", environ)
     try:
         for block in RUN:
