@@ -58,9 +58,7 @@ def test_whoever_follows_a_page_sees_what_it_shows(
 ) -> None:
     guarded = page in GUARDED
     station: Station = request.getfixturevalue("guarded_station" if guarded else "station")
-    environ = (
-        dict.fromkeys(("ADMIN_TOKEN", "WAYSTATION_ADMIN_TOKEN"), ADMIN_TOKEN) if guarded else {}
-    )
+    environ = dict.fromkeys(("ADMIN_KEY", "WAYSTATION_ADMIN_TOKEN"), ADMIN_TOKEN) if guarded else {}
     followed = Page(tmp_path, station.url, f"x{next(_numbers)}", environ)
     try:
         for block in RUN:
