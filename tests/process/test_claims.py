@@ -18,11 +18,11 @@ from broker.wiring import Broker
 from config.settings import ROOT
 from tests.conftest import MakeSettings
 from tests.process.pools import Pools, killed, pools_of, sweeping
+from tests.process.recovery import RECOVERY_SECONDS
 from tests.waiting import until
 
 BOB, CAROL, DORA = POOL = tuple(map(AgentId, ("bob", "carol", "dora")))
 CLAIM_MS = 4_000
-RECOVERY_SECONDS = 5
 OFFERS = 150
 
 

@@ -9,12 +9,12 @@ import psutil
 import pytest
 
 from tests.process.load import impatient, under_load
+from tests.process.recovery import RECOVERY_SECONDS
 from tests.process.stations import Station
 from tests.waiting import until
 
 pytestmark = pytest.mark.process
 
-RECOVERY_SECONDS = 5
 SPARE_BYTES = 64 * 1024
 
 

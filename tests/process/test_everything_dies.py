@@ -19,13 +19,13 @@ from station.redis_server import find_server
 from tests.process.calls import Calls
 from tests.process.ledger import Ledger, now
 from tests.process.load import impatient, under_load
+from tests.process.recovery import RECOVERY_SECONDS
 from tests.process.stations import Station, free_port
 from tests.redis.servers import running as running_redis
 from tests.waiting import until
 
 pytestmark = pytest.mark.process
 
-RECOVERY_SECONDS = 5
 POOLS = (Role.ROUTING, Role.DELIVERY, Role.RETRY, Role.EXECUTION)
 
 

@@ -14,9 +14,9 @@ from broker.operations.processes import Role
 from broker.wiring import Broker
 from tests.conftest import MakeBroker, MakeSettings
 from tests.process.pools import Pools, killed, pools_of, sweeping
+from tests.process.recovery import RECOVERY_SECONDS
 from tests.waiting import until
 
-RECOVERY_SECONDS = 5
 SENDERS = [AgentId(f"sender-{number}") for number in range(6)]
 RECIPIENTS = [AgentId(f"recipient-{number}") for number in range(3)]
 LEASED = 300

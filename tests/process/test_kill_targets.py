@@ -13,6 +13,7 @@ from broker.operations.processes import Role
 from broker.wiring import Broker
 from tests.conftest import MakeBroker, MakeSettings
 from tests.process.pools import Pools, killed, pools_of, sweeping
+from tests.process.recovery import RECOVERY_SECONDS
 from tests.waiting import until
 
 pytestmark = pytest.mark.process
@@ -21,7 +22,6 @@ POOL = [AgentId(f"worker-{number}") for number in range(5)]
 SENDERS = [AgentId(f"sender-{number}") for number in range(4)]
 STRATEGIES = (None, *Strategy)
 ROUNDS = 120
-RECOVERY_SECONDS = 5
 
 
 @pytest.fixture

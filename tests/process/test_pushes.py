@@ -17,13 +17,13 @@ from broker.operations.processes import Role
 from broker.wiring import Broker
 from tests.conftest import MakeBroker, MakeSettings
 from tests.process.pools import Pools, killed, pools_of, sweeping
+from tests.process.recovery import RECOVERY_SECONDS
 from tests.receivers import Received, Receiver, Reply, receiving
 from tests.waiting import until
 
 pytestmark = pytest.mark.process
 
 BOB = AgentId("bob")
-RECOVERY_SECONDS = 5
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from station.redis_server import find_server
 from tests.process.calls import Calls
 from tests.process.ledger import Ledger, now
 from tests.process.load import FLOW_SECONDS, impatient, under_load
+from tests.process.recovery import RECOVERY_SECONDS
 from tests.process.stations import Station
 from tests.redis.servers import Server
 from tests.redis.servers import running as running_redis
@@ -22,7 +23,6 @@ from tests.waiting import until
 pytestmark = pytest.mark.process
 
 AWAY_SECONDS = 10
-RECOVERY_SECONDS = 5
 PROBE_SECONDS = 3
 PAUSE_SECONDS = 0.2
 

@@ -21,10 +21,10 @@ from config.settings import ROOT
 from station.redis_server import find_server
 from tests.conftest import MakeBroker, MakeSettings
 from tests.process.pools import Pools, killed, pools_of, queue_of, stopped
+from tests.process.recovery import RECOVERY_SECONDS
 from tests.redis.servers import new_server
 from tests.waiting import until
 
-RECOVERY_SECONDS = 5
 UNDER_FIRE_SECONDS = 15
 
 Process = subprocess.Popen[bytes]

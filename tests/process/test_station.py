@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.process.recovery import RECOVERY_SECONDS
 from tests.process.stations import STOP_SECONDS, Station, free_port, launch, running
 from tests.waiting import until
-
-RECOVERY_SECONDS = 5
 
 
 @pytest.fixture(scope="module")

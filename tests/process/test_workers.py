@@ -18,6 +18,7 @@ from broker.wiring import Broker
 from station.redis_server import find_server
 from tests.conftest import MakeBroker, MakeSettings
 from tests.process.pools import Pools, killed, pools_of, queue_of, stopped, sweeping
+from tests.process.recovery import RECOVERY_SECONDS
 from tests.process.slow_job import SLOW_JOB
 from tests.redis.servers import new_server
 from tests.waiting import until
@@ -29,7 +30,6 @@ PINGS = {
     Role.RETRY: "workers.retry.sweep",
     Role.EXECUTION: "workers.execution.ping",
 }
-RECOVERY_SECONDS = 5
 
 
 @pytest.fixture
